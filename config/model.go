@@ -1,0 +1,244 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Pos is a place in a config file. Line and Col count from 1; the zero Pos
+// means "the file as a whole".
+type Pos struct {
+	Line, Col int
+}
+
+// Text is a scalar of the file together with its place. An empty Value means
+// that the key was not given.
+type Text struct {
+	Value string
+	Pos   Pos
+}
+
+// Config is one parsed file. Everything in it has a position, order is the
+// file's, and nothing in it has touched the file system or the network yet
+// except the config file itself.
+type Config struct {
+	File string   // as named by the caller
+	Hash [32]byte // SHA-256 of the content
+
+	Ports              []*Port
+	Middleware         []*Target // put before every port's own
+	Modules            Modules
+	WatchConfig        bool
+	User, Group        Text
+	Silent             bool
+	ErrorHTMLFile      Text
+	Agent              Agent
+	ProxyTimeout       time.Duration // client side idle time; 0 means the default
+	ProxyTargetTimeout time.Duration // upstream side idle time; 0 means the default
+	TrustedProxies     []netip.Prefix
+}
+
+// Modules holds the services that belong to the process, not to one port.
+type Modules struct {
+	LetsEncrypt *LetsEncrypt // nil when absent
+	AppLog      Text         // file the process's own log goes to; empty means stderr
+}
+
+// LetsEncrypt is modules.letsencrypt.
+type LetsEncrypt struct {
+	Pos       Pos
+	ConfigDir Text
+	Email     Text
+	AgreeTOS  bool
+	Domains   []Text
+	Server    Text // directory URL; empty means Let's Encrypt's production
+	CAFile    Text // roots to trust for Server; empty means the system's
+}
+
+// Agent is agentSettings: the upstream connection pool. Zero fields mean the
+// default.
+type Agent struct {
+	Pos            Pos
+	KeepAlive      *bool         // nil means true
+	MaxSockets     int           // per upstream; 0 means no limit
+	MaxFreeSockets int           // idle connections kept per upstream
+	KeepAliveTime  time.Duration // how long an idle connection is kept (keepAliveMsecs)
+	Timeout        time.Duration // idle time of an upstream connection in use
+}
+
+// Address is where a port listens.
+type Address struct {
+	Text
+	Network string // "tcp" or "unix"
+	Host    string // "" means all addresses, v4 and v6; IPv6 without brackets
+	Port    uint16 // for "tcp"
+	Path    string // for "unix"
+}
+
+// Port is one listening address and what is served there.
+type Port struct {
+	Address            Address
+	Target             *Target // the router, or the single target; nil when faulty
+	SSL                *SSL    // nil means plain
+	Middleware         []*Target
+	ErrorHTMLFile      Text
+	Agent              Agent
+	ProxyTimeout       time.Duration
+	ProxyTargetTimeout time.Duration
+	AllowEncodedSlash  bool // allowEncodedSlash: %2F in a path is kept, not refused
+	KeepOddHeaders     bool // keepOddHeaders: header names outside [A-Za-z0-9-] are forwarded
+}
+
+// SSL is a port's ssl entry.
+type SSL struct {
+	Pos           Pos
+	CertDir       Text
+	PrimaryDomain Text
+	Pair          KeyPair // key, cert, ca written directly under ssl
+	SNI           []NamedPair
+	LetsEncrypt   bool
+	SelfSigned    bool
+	ClientAuth    *ClientAuth
+	NoHTTP2       bool // spdy: false
+	MinVersion    Text // "" means TLS 1.2; else "1.2" or "1.3"
+}
+
+// KeyPair names the files of one certificate. Key.Value == "" means absent.
+type KeyPair struct {
+	Pos       Pos
+	Key, Cert Text
+	CA        []Text // chain files
+}
+
+// NamedPair is one line of ssl.SNI; Name may be "*.example.com".
+type NamedPair struct {
+	Name Text
+	KeyPair
+}
+
+// ClientAuth is ssl.clientAuth.
+type ClientAuth struct {
+	Pos     Pos
+	CA      Text
+	Require bool // mode: require (the default); request otherwise
+}
+
+// Target is what answers: exactly one of Verb, Chain and Router is set.
+type Target struct {
+	Pos    Pos
+	Verb   Verb      // a handler or a middleware
+	Chain  []*Target // [a, b, c]: middlewares first, the last one answers
+	Router *Router   // {pattern: target}
+}
+
+// Router is an ordered map of pattern to target.
+type Router struct {
+	Pos   Pos
+	Rules []*Rule
+}
+
+// Rule is one line of a router.
+type Rule struct {
+	Pattern Text
+	Target  *Target
+}
+
+// Verb is one of the types below, always by pointer.
+type Verb interface {
+	// Name is the verb as users write it, such as "websockify".
+	Name() string
+}
+
+// Proxy forwards to an upstream; a target without a verb is one.
+type Proxy struct {
+	Target Text
+}
+
+// Redirect answers with a Location.
+type Redirect struct {
+	To   Text
+	Code int // 0 means 302
+}
+
+// Websockify carries a TCP connection in a WebSocket. Zero fields mean the
+// default.
+type Websockify struct {
+	Target      Text
+	Allow       []Text // nil: not given
+	Origins     []Text
+	DialTimeout time.Duration  // 0 means 10 s
+	Ping        *time.Duration // nil means 25 s; 0 means off
+	IdleTimeout time.Duration  // 0 means none
+	MaxLifetime time.Duration  // 0 means none
+	MaxTunnels  int            // 0 means no limit
+	// ProxyProtocol is "", "v1" or "v2".
+	ProxyProtocol Text
+}
+
+// Reject answers with a status and nothing else.
+type Reject struct {
+	Code     int // 0 means 403
+	HTMLFile Text
+}
+
+// Static serves files below a folder.
+type Static struct {
+	Dir Text
+}
+
+// Auth asks for HTTP Basic credentials from an htpasswd file.
+type Auth struct {
+	File  Text
+	Realm Text
+}
+
+// Log writes an access log.
+type Log struct {
+	File Text // a path, "stdout" or "stderr"
+	Type Text // "combined" (default), "common" or "json"
+}
+
+// Gzip compresses responses.
+type Gzip struct {
+	Level int // 1..9; 0 means the library's default
+	Pos   Pos
+}
+
+// AddHeader sets a header: on the request, or with Response on the response.
+type AddHeader struct {
+	Response bool
+	Header   Text // its name
+	Value    Text // may contain macros
+}
+
+// AddressFilter is allow and deny: by client address.
+type AddressFilter struct {
+	Deny     bool
+	Prefixes []netip.Prefix
+	Pos      Pos
+}
+
+func (*Proxy) Name() string      { return "proxy" }
+func (*Redirect) Name() string   { return "redirect" }
+func (*Websockify) Name() string { return "websockify" }
+func (*Reject) Name() string     { return "reject" }
+func (*Static) Name() string     { return "static" }
+func (*Auth) Name() string       { return "auth" }
+func (*Log) Name() string        { return "log" }
+func (*Gzip) Name() string       { return "gzip" }
+
+// Name is "addHeader" or "addHeaderToResponse".
+func (h *AddHeader) Name() string {
+	if h.Response {
+		return "addHeaderToResponse"
+	}
+	return "addHeader"
+}
+
+// Name is "allow" or "deny".
+func (f *AddressFilter) Name() string {
+	if f.Deny {
+		return "deny"
+	}
+	return "allow"
+}

@@ -1,0 +1,87 @@
+package tunnel
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Entry is one live tunnel or upgraded connection, as the registry's readers
+// see it. Its fields do not change after Add.
+type Entry struct {
+	Rule    string // the rule's pattern as written, with its line
+	Client  string // the client's address
+	Target  string // where it leads
+	Started time.Time
+	// Close asks the tunnel to end, telling its client why where the protocol
+	// can. It returns at once and may be called more than once.
+	Close func(reason string)
+}
+
+// Registry knows every live tunnel of a server. http.Server.Shutdown neither
+// waits for nor closes hijacked connections, so this does. The zero value is
+// ready to use.
+type Registry struct {
+	mu    sync.Mutex
+	live  map[*Entry]struct{}
+	empty chan struct{} // closed when live becomes empty; nil when nobody waits
+}
+
+// Add makes e known until the returned function is called, which the tunnel
+// does once, when it has ended.
+func (r *Registry) Add(e *Entry) (remove func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.live == nil {
+		r.live = make(map[*Entry]struct{})
+	}
+	r.live[e] = struct{}{}
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.live, e)
+		if len(r.live) == 0 && r.empty != nil {
+			close(r.empty)
+			r.empty = nil
+		}
+	}
+}
+
+// Live gives the tunnels that are open now, in no order.
+func (r *Registry) Live() []*Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*Entry, 0, len(r.live))
+	for e := range r.live {
+		list = append(list, e)
+	}
+	return list
+}
+
+// CloseAll asks every live tunnel to end and waits until all have, or until
+// ctx is done.
+func (r *Registry) CloseAll(ctx context.Context, reason string) error {
+	for _, e := range r.Live() {
+		e.Close(reason)
+	}
+	return r.wait(ctx)
+}
+
+func (r *Registry) wait(ctx context.Context) error {
+	r.mu.Lock()
+	if len(r.live) == 0 {
+		r.mu.Unlock()
+		return nil
+	}
+	if r.empty == nil {
+		r.empty = make(chan struct{})
+	}
+	empty := r.empty
+	r.mu.Unlock()
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

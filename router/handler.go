@@ -1,0 +1,49 @@
+package router
+
+import (
+	"net/http"
+	"net/netip"
+)
+
+// Handler answers a request. Handlers are composed at load: each one that may
+// decline (a middleware, a nested router, a redirect that meets an upgrade)
+// holds the handler that comes next in its chain, so serving a request looks
+// nothing up.
+//
+// m is only valid until Serve returns.
+type Handler interface {
+	Serve(w http.ResponseWriter, r *http.Request, m *Match)
+}
+
+// HandlerFunc is a function that is a Handler.
+type HandlerFunc func(w http.ResponseWriter, r *http.Request, m *Match)
+
+// Serve calls f.
+func (f HandlerFunc) Serve(w http.ResponseWriter, r *http.Request, m *Match) { f(w, r, m) }
+
+// Match is what is known about one request beyond net/http's own Request: its
+// canonical host and path, made once by the server and used for matching, for
+// auth and for forwarding alike, and what the patterns captured.
+type Match struct {
+	Host    string     // lower case, punycode, no port, no final dot, IPv6 in brackets; "" when the client sent none
+	Port    string     // the port written in the Host header, "" for none
+	Path    string     // canonical path, beginning with "/"
+	Forward string     // the path as it is sent upstream when no rule rewrites it, percent-encoded
+	Query   string     // raw, without "?"
+	Client  netip.Addr // the client's address, trusted proxies taken into account; invalid on a Unix socket
+	Trusted bool       // the peer itself is a trusted proxy, so its X-Forwarded-* is believed
+	TLS     bool       // the client speaks TLS to us, or a trusted proxy says it does
+	Rule    *Rule      // the innermost rule that matched; nil before the first
+
+	captures []string
+	store    [8]string // what captures points into until there are more
+}
+
+// Capture gives the text of capture n, counted from 1, outer routers' first.
+// It is "" for a number that no pattern on the way to the handler has.
+func (m *Match) Capture(n int) string {
+	if n < 1 || n > len(m.captures) {
+		return ""
+	}
+	return m.captures[n-1]
+}
