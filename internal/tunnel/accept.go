@@ -1,0 +1,127 @@
+package tunnel
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"nhooyr.io/websocket"
+)
+
+// The subprotocols that Accept agrees to. Both came with noVNC and websockify;
+// base64 is for clients that can only send text.
+const (
+	protocolBinary = "binary"
+	protocolBase64 = "base64"
+)
+
+// Conn is a WebSocket that Join can make a tunnel of. Whoever has one must pass
+// it to Join or call CloseNow.
+type Conn struct {
+	ws   *websocket.Conn
+	link *link
+}
+
+func newConn(ws *websocket.Conn, l *link) *Conn {
+	ws.SetReadLimit(-1) // messages are passed on as they come, whatever their size
+	return &Conn{ws: ws, link: l}
+}
+
+// CloseNow ends the connection without a close handshake.
+func (c *Conn) CloseNow() {
+	c.link.abort(net.ErrClosed)
+	_ = c.ws.CloseNow()
+}
+
+// HandshakeError says why a request is no WebSocket handshake.
+type HandshakeError struct {
+	// Status is what to answer: 426 for a request that is no WebSocket or has
+	// the wrong version, 400 for a handshake that is broken.
+	Status int
+	// Version is set when the client should be told that we speak version 13.
+	Version bool
+	// Msg is for the client.
+	Msg string
+}
+
+func (e *HandshakeError) Error() string { return e.Msg }
+
+// CheckHandshake reports whether r is a WebSocket handshake (RFC 6455, 4.2.1).
+// The error is a *HandshakeError. It does not look at Origin.
+func CheckHandshake(r *http.Request) error {
+	switch {
+	case r.ProtoMajor != 1, !hasToken(r.Header["Connection"], "upgrade"), !hasToken(r.Header["Upgrade"], "websocket"):
+		return &HandshakeError{Status: http.StatusUpgradeRequired, Msg: "this address needs a WebSocket"}
+	case r.ProtoMinor < 1:
+		return badHandshake("a WebSocket needs HTTP/1.1")
+	case r.Method != http.MethodGet:
+		return badHandshake("a WebSocket is opened with GET")
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return badHandshake("a WebSocket handshake has no body")
+	}
+	if v := r.Header["Sec-Websocket-Version"]; len(v) != 1 || strings.TrimSpace(v[0]) != "13" {
+		return &HandshakeError{Status: http.StatusUpgradeRequired, Version: true, Msg: "only WebSocket version 13 is spoken here"}
+	}
+	keys := r.Header["Sec-Websocket-Key"]
+	if len(keys) != 1 {
+		return badHandshake("a WebSocket handshake has one Sec-WebSocket-Key")
+	}
+	if key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0])); err != nil || len(key) != 16 {
+		return badHandshake("Sec-WebSocket-Key must be 16 bytes in base64")
+	}
+	return nil
+}
+
+func badHandshake(msg string) error {
+	return &HandshakeError{Status: http.StatusBadRequest, Msg: msg}
+}
+
+// hasToken reports whether one of the comma-separated values is token.
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Accept answers a request that CheckHandshake found good with 101 and takes
+// its connection over; the server's deadlines no longer apply to it. Bytes that
+// the client sent right behind its request are not lost. The caller has checked
+// Origin. On error the request may have been answered already.
+func Accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	h := &hijacker{ResponseWriter: w}
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{protocolBinary, protocolBase64},
+		InsecureSkipVerify: true, // that is Origin
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("WebSocket handshake: %w", err)
+	}
+	return newConn(ws, h.link), nil
+}
+
+// hijacker is what the WebSocket library takes the connection from. The library
+// looks for http.Hijacker on the writer itself and not through Unwrap, and puts
+// its own reader and writer on the connection it gets, which is to be a link.
+type hijacker struct {
+	http.ResponseWriter
+	link *link
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.link = newLink(conn, conn)
+	rw.Writer.Reset(h.link)
+	return h.link, rw, nil
+}

@@ -1,0 +1,170 @@
+package tunnel
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"nhooyr.io/websocket"
+)
+
+// receive copies from the WebSocket to the connection.
+func (t *joined) receive() {
+	for {
+		// The library closes the connection when a context ends, without a
+		// word to the peer, so it gets none that does.
+		kind, message, err := t.ws.ws.Reader(context.Background())
+		if err != nil {
+			t.peerFailed(err)
+			return
+		}
+		if t.base64 {
+			if kind != websocket.MessageText {
+				t.finish(ending{websocket.StatusUnsupportedData, "the base64 subprotocol carries text only", errText})
+				return
+			}
+			message = base64.NewDecoder(base64.StdEncoding, message)
+		}
+		if !t.deliver(message) {
+			return
+		}
+	}
+}
+
+// deliver writes one message to the connection, as it comes. It reports whether
+// the tunnel goes on.
+func (t *joined) deliver(message io.Reader) bool {
+	buf := dataBuffers.get()
+	defer dataBuffers.put(buf)
+	for {
+		n, err := message.Read(buf)
+		if n > 0 {
+			written, err := t.conn.Write(buf[:n])
+			t.received.Add(int64(written))
+			if err != nil {
+				t.connFailed(err)
+				return false
+			}
+		}
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			t.peerFailed(err)
+			return false
+		}
+	}
+}
+
+// send copies from the connection to the WebSocket. When that is no longer
+// possible it reads on and discards, until closeConn ends it.
+func (t *joined) send() {
+	buf := idleBuffers.get()
+	defer func() { putBuffer(buf) }()
+	for {
+		n, err := t.conn.Read(buf)
+		if n > 0 {
+			if err := t.sendMessage(buf[:n]); err != nil {
+				t.peerLost(err)
+				_, _ = io.Copy(io.Discard, t.conn)
+				return
+			}
+			t.sent.Add(int64(n))
+		}
+		if err == io.EOF {
+			t.finish(ending{websocket.StatusNormalClosure, "the connection was closed", nil})
+			return
+		}
+		if err != nil {
+			t.connFailed(err)
+			return
+		}
+		buf = t.resize(buf, n)
+	}
+}
+
+// resize gives the buffer for the next read after one that filled n bytes of
+// buf: a tunnel that waits holds a small one, a busy one a large one.
+func (t *joined) resize(buf []byte, n int) []byte {
+	switch {
+	case len(buf) == idleSize && n == idleSize:
+		putBuffer(buf)
+		buf = dataBuffers.get()
+		if t.base64 {
+			buf = buf[:base64.StdEncoding.DecodedLen(frameSize)]
+		}
+	case len(buf) > idleSize && n < idleSize:
+		putBuffer(buf)
+		buf = idleBuffers.get()
+	}
+	return buf
+}
+
+// sendMessage sends p as one message and returns when the kernel has it.
+func (t *joined) sendMessage(p []byte) error {
+	kind := websocket.MessageBinary
+	if t.base64 {
+		text := dataBuffers.get()
+		defer dataBuffers.put(text)
+		kind, p = websocket.MessageText, base64.StdEncoding.AppendEncode(text[:0], p)
+	}
+	t.ws.link.hold()
+	err := t.ws.ws.Write(context.Background(), kind, p)
+	if flushErr := t.ws.link.flush(); err == nil {
+		err = flushErr
+	}
+	return err
+}
+
+// connFailed ends the tunnel because of an error of the connection.
+func (t *joined) connFailed(err error) {
+	reason := "the connection failed"
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		reason = "the connection was reset"
+	}
+	t.finish(ending{websocket.StatusInternalError, reason, fmt.Errorf("%s: %w", reason, err)})
+}
+
+// peerFailed ends the tunnel because nothing more can be read from the
+// WebSocket.
+func (t *joined) peerFailed(err error) {
+	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
+		t.peerClosed(closed)
+		return
+	}
+	_, corrupt := errors.AsType[base64.CorruptInputError](err)
+	switch {
+	case t.ws.link.lost.Load() != nil:
+		t.peerLost(err)
+	case corrupt, errors.Is(err, io.ErrUnexpectedEOF):
+		t.finish(ending{websocket.StatusInvalidFramePayloadData, "a message is not base64", errText})
+	default:
+		t.finish(ending{websocket.StatusProtocolError, "protocol error", fmt.Errorf("%w: %w", errProtocol, err)})
+	}
+}
+
+// peerClosed ends the tunnel because the peer said so; the library has answered.
+func (t *joined) peerClosed(closed websocket.CloseError) {
+	switch closed.Code {
+	case websocket.StatusNormalClosure, websocket.StatusNoStatusRcvd:
+		t.finish(ending{reason: "the WebSocket peer closed"})
+	default:
+		err := &CloseError{Code: int(closed.Code), Reason: closed.Reason}
+		t.finish(ending{reason: err.Error(), err: err})
+	}
+}
+
+// peerLost ends the tunnel because the WebSocket's own connection broke.
+func (t *joined) peerLost(err error) {
+	if lost := t.ws.link.lost.Load(); lost != nil {
+		err = *lost
+	}
+	if err == io.EOF {
+		err = errors.New("it ended without a close frame")
+	}
+	err = fmt.Errorf("the WebSocket connection was lost: %w", err)
+	t.finish(ending{reason: err.Error(), err: err})
+}

@@ -1,0 +1,115 @@
+package tunnel
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+
+	"nhooyr.io/websocket"
+)
+
+// Dialer opens WebSockets as a client. The zero value verifies certificates
+// against the system's roots and uses no proxy.
+type Dialer struct {
+	Header http.Header // sent with every handshake; a Host in it is the request's host
+	TLS    *tls.Config // for wss and https; nil means the defaults
+	// Proxy gives the HTTP proxy for a request, as in http.Transport; nil means
+	// none.
+	Proxy func(*http.Request) (*url.URL, error)
+}
+
+// RefusedError is an HTTP answer that is not a WebSocket.
+type RefusedError struct {
+	Status   int    // such as 403
+	Location string // of a redirect, made absolute; redirects are not followed
+	Body     string // the first bytes of the body, at most 1024, as the server sent them
+	// ByProxy is set when it was not the server but the HTTP proxy on the way
+	// that refused.
+	ByProxy bool
+}
+
+func (e *RefusedError) Error() string {
+	who := "server"
+	if e.ByProxy {
+		who = "proxy"
+	}
+	return fmt.Sprintf("the %s answered %d %s", who, e.Status, http.StatusText(e.Status))
+}
+
+// Dial opens a WebSocket to a ws, wss, http or https URL; a user and password in
+// it are sent as HTTP Basic credentials. ctx bounds the handshake only. The
+// error is a *RefusedError where the server answered with something else.
+func (d *Dialer) Dial(ctx context.Context, address string) (*Conn, error) {
+	u := &upgrader{}
+	u.transport.Proxy = d.Proxy
+	u.transport.TLSClientConfig = d.TLS
+	u.transport.DisableKeepAlives = true // a connection is taken over or of no more use
+	u.transport.MaxResponseHeaderBytes = 64 << 10
+	u.transport.OnProxyConnectResponse = checkProxy
+	u.transport.Protocols = new(http.Protocols) // an HTTP/2 connection cannot be taken over
+	u.transport.Protocols.SetHTTP1(true)
+	ws, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
+		HTTPClient: &http.Client{
+			Transport:     u,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		HTTPHeader:   d.Header,
+		Host:         d.Header.Get("Host"),
+		Subprotocols: []string{protocolBinary},
+	})
+	if err != nil {
+		return nil, dialError(resp, err)
+	}
+	return newConn(ws, u.link), nil
+}
+
+// checkProxy makes a proxy's refusal to connect a RefusedError.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &RefusedError{Status: resp.StatusCode, ByProxy: true}
+}
+
+// dialError says what a failed handshake came to.
+func dialError(resp *http.Response, err error) error {
+	if resp == nil || resp.StatusCode == http.StatusSwitchingProtocols {
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			return u.Err // without the URL, which the caller knows
+		}
+		return err
+	}
+	refused := &RefusedError{Status: resp.StatusCode}
+	if location, err := resp.Location(); err == nil {
+		refused.Location = location.String()
+	}
+	if resp.Body != nil {
+		body, _ := io.ReadAll(resp.Body) // from memory
+		refused.Body = string(body)
+	}
+	return refused
+}
+
+// upgrader does one handshake and puts a link under the WebSocket that comes of
+// it.
+type upgrader struct {
+	transport http.Transport
+	link      *link
+}
+
+func (u *upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
+	var conn net.Conn
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { conn = info.Conn }}
+	resp, err := u.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		u.link = newLink(conn, resp.Body)
+		resp.Body = u.link
+	}
+	return resp, err
+}
