@@ -68,10 +68,23 @@ func (fs *Faults) Err() error {
 	return fmt.Errorf("%s", strings.Join(lines, "\n"))
 }
 
+// errors counts the errors so far.
+func (fs *Faults) errors() int {
+	n := 0
+	for _, f := range fs.list {
+		if !f.Warning {
+			n++
+		}
+	}
+	return n
+}
+
 func (fs *Faults) sorted(warnings bool) []Fault {
 	var out []Fault
+	seen := make(map[Fault]bool) // an alias leads to the same fault many times
 	for _, f := range fs.list {
-		if f.Warning == warnings {
+		if f.Warning == warnings && !seen[f] {
+			seen[f] = true
 			out = append(out, f)
 		}
 	}

@@ -2,7 +2,9 @@ package config
 
 import (
 	"net/netip"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Pos is a place in a config file. Line and Col count from 1; the zero Pos
@@ -15,7 +17,30 @@ type Pos struct {
 // that the key was not given.
 type Text struct {
 	Value string
-	Pos   Pos
+	Pos   Pos // of the first character, behind a quote
+
+	inline bool // the file has Value letter by letter from Pos on
+}
+
+// At gives the place of the byte offset in Value, for faults found inside it.
+// Where the text is written with escapes or over several lines it is Pos.
+func (t Text) At(offset int) Pos {
+	if !t.inline || offset < 0 || offset > len(t.Value) {
+		return t.Pos
+	}
+	return Pos{Line: t.Pos.Line, Col: t.Pos.Col + utf8.RuneCountInString(t.Value[:offset])}
+}
+
+// from is the part of t that begins at the byte offset.
+func (t Text) from(offset int) Text {
+	return Text{Value: t.Value[offset:], Pos: t.At(offset), inline: t.inline}
+}
+
+// trim is t without the white space around it.
+func (t Text) trim() Text {
+	trimmed := t.from(len(t.Value) - len(strings.TrimLeft(t.Value, " \t\r\n")))
+	trimmed.Value = strings.TrimRight(trimmed.Value, " \t\r\n")
+	return trimmed
 }
 
 // Config is one parsed file. Everything in it has a position, order is the
@@ -72,7 +97,7 @@ type Address struct {
 	Network string // "tcp" or "unix"
 	Host    string // "" means all addresses, v4 and v6; IPv6 without brackets
 	Port    uint16 // for "tcp"
-	Path    string // for "unix"
+	Path    string // for "unix"; resolved against the config file's folder
 }
 
 // Port is one listening address and what is served there.
