@@ -3,9 +3,12 @@ module httpmaster
 go 1.26.0
 
 require (
+	github.com/go-crypt/x v0.4.17 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
 	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	nhooyr.io/websocket v1.8.17 // indirect
 )

@@ -1,0 +1,29 @@
+package certs
+
+import (
+	"crypto/x509"
+	"fmt"
+)
+
+// LoadCAPool reads the certificates of the authorities in file, PEM or DER,
+// as a pool to verify clients or servers against. A file that cannot be read,
+// holds no certificate or a damaged one is an error: a list that is cut short
+// must not pass for the whole one.
+func LoadCAPool(file string) (*x509.CertPool, error) {
+	data, err := readBounded(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be read: %s", file, reason(err))
+	}
+	c := classify(data)
+	if len(c.problems) > 0 {
+		return nil, fmt.Errorf("%s: %s", file, c.problems[0])
+	}
+	if len(c.certs) == 0 {
+		return nil, fmt.Errorf("%s: %s", file, textNoCert)
+	}
+	pool := x509.NewCertPool()
+	for _, cert := range c.certs {
+		pool.AddCert(cert)
+	}
+	return pool, nil
+}
