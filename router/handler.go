@@ -35,6 +35,13 @@ type Match struct {
 	TLS     bool       // the client speaks TLS to us, or a trusted proxy says it does
 	Rule    *Rule      // the innermost rule that matched; nil before the first
 
+	User          string // who auth let in, "" for nobody
+	Authorization string // the header that auth took from the request, for a further auth in the chain
+
+	// What a tunnel carried, set by its handler before Serve returns, for the
+	// access log: payload from the client and to the client.
+	BytesIn, BytesOut int64
+
 	captures []string
 	store    [8]string // what captures points into until there are more
 }
@@ -47,3 +54,21 @@ func (m *Match) Capture(n int) string {
 	}
 	return m.captures[n-1]
 }
+
+// Reset makes m ready for another request. It keeps the storage of captures,
+// and no text.
+func (m *Match) Reset() {
+	clear(m.captures[:cap(m.captures)])
+	*m = Match{captures: m.captures[:0]}
+}
+
+// capture adds a capture behind those that m has.
+func (m *Match) capture(text string) {
+	if m.captures == nil {
+		m.captures = m.store[:0]
+	}
+	m.captures = append(m.captures, text)
+}
+
+// truncate drops every capture behind the first n.
+func (m *Match) truncate(n int) { m.captures = m.captures[:min(n, len(m.captures))] }
