@@ -22,20 +22,26 @@ type Entry struct {
 // waits for nor closes hijacked connections, so this does. The zero value is
 // ready to use.
 type Registry struct {
-	mu    sync.Mutex
-	live  map[*Entry]struct{}
-	empty chan struct{} // closed when live becomes empty; nil when nobody waits
+	mu     sync.Mutex
+	live   map[*Entry]struct{}
+	empty  chan struct{} // closed when live becomes empty; nil when nobody waits
+	ending string        // why new tunnels are closed at once; "" while they are not
 }
 
 // Add makes e known until the returned function is called, which the tunnel
-// does once, when it has ended.
+// does once, when it has ended. A tunnel that comes after CloseAll is asked to
+// end at once.
 func (r *Registry) Add(e *Entry) (remove func()) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.live == nil {
 		r.live = make(map[*Entry]struct{})
 	}
 	r.live[e] = struct{}{}
+	ending := r.ending
+	r.mu.Unlock()
+	if ending != "" {
+		e.Close(ending)
+	}
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -58,9 +64,12 @@ func (r *Registry) Live() []*Entry {
 	return list
 }
 
-// CloseAll asks every live tunnel to end and waits until all have, or until
-// ctx is done.
+// CloseAll asks every live tunnel, and every one that is added from now on, to
+// end, and waits until all have, or until ctx is done. reason must not be "".
 func (r *Registry) CloseAll(ctx context.Context, reason string) error {
+	r.mu.Lock()
+	r.ending = reason
+	r.mu.Unlock()
 	for _, e := range r.Live() {
 		e.Close(reason)
 	}
