@@ -1,0 +1,192 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"httpmaster/internal/tunnel"
+	"httpmaster/router"
+)
+
+// Websockify turns a WebSocket into a TCP connection. The target is connected to
+// before the handshake is answered, so that a client learns with an HTTP status
+// why there is no tunnel.
+//
+// Where the request has a say in the target, and Allow is nil, the addresses of
+// this machine and link and of cloud metadata services are refused; see
+// ParseDestinations for what a list changes.
+type Websockify struct {
+	Target  *router.Target
+	Allow   *Destinations // nil: no list was given
+	Origins []string      // whose pages may connect besides the host's own; see CheckOrigin
+
+	DialTimeout time.Duration // for name lookup and connection together; 0 means 10 s
+	Ping        time.Duration // how often the client is pinged; 0 means never
+	IdleTimeout time.Duration // 0 means none
+	MaxLifetime time.Duration // 0 means none
+	MaxTunnels  int           // open at once through this rule; 0 means no limit
+
+	// ProxyProtocol is "v1" or "v2" to tell the target the client's address in
+	// a PROXY protocol header, or "".
+	ProxyProtocol string
+
+	Errors  *ErrorPage
+	Tunnels *tunnel.Registry
+	Log     *slog.Logger
+
+	lookup lookupFunc // nil: the system's resolver
+	dial   dialFunc   // nil: net.Dialer's
+
+	open atomic.Int64
+}
+
+// Serve answers r with a tunnel or an error, and returns when the tunnel has
+// ended.
+func (h *Websockify) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
+	if err := h.check(r, m); err != nil {
+		h.refuse(w, r, m, h.Target.Text, err)
+		return
+	}
+	if open := h.open.Add(1); h.MaxTunnels > 0 && open > int64(h.MaxTunnels) {
+		h.open.Add(-1)
+		h.refuse(w, r, m, h.Target.Text, &tunnelError{http.StatusServiceUnavailable, "too many tunnels are open", fmt.Errorf("all %d tunnels that maxTunnels allows are open", h.MaxTunnels)})
+		return
+	}
+	defer h.open.Add(-1)
+	conn, target, err := h.connect(r, m)
+	if err != nil {
+		h.refuse(w, r, m, target, err)
+		return
+	}
+	h.serveTunnel(w, r, m, conn, target)
+}
+
+// check tells why r gets no tunnel whatever the target.
+func (h *Websockify) check(r *http.Request, m *router.Match) error {
+	if err := tunnel.CheckHandshake(r); err != nil {
+		return err
+	}
+	if !originAllowed(r, m, h.Origins) {
+		from := r.Header.Get("Origin")
+		if len(from) > 200 {
+			from = from[:200] + "..."
+		}
+		return &tunnelError{http.StatusForbidden,
+			fmt.Sprintf("pages of %q may not connect here", from),
+			fmt.Errorf("pages of %q may not connect; if they should, add it to `origins`", from)}
+	}
+	return nil
+}
+
+// connect makes the connection to the target, PROXY protocol header included.
+func (h *Websockify) connect(r *http.Request, m *router.Match) (net.Conn, string, error) {
+	conn, target, err := h.dialTarget(r.Context(), m)
+	if err != nil || h.ProxyProtocol == "" {
+		return conn, target, err
+	}
+	// It fits any socket's buffer, so this does not wait.
+	if _, err := conn.Write(proxyHeader(h.ProxyProtocol, clientAddress(r, m), serverAddress(r))); err != nil {
+		_ = conn.Close()
+		return nil, target, dialError(err)
+	}
+	return conn, target, nil
+}
+
+// serveTunnel answers the handshake and copies until the tunnel ends. It owns
+// conn.
+func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *router.Match, conn net.Conn, target string) {
+	// The request's own context ends when net/http says so; a tunnel ends when
+	// the registry does.
+	ctx, stop := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	defer stop(nil)
+	client := logAddress(clientAddress(r, m))
+	log := h.Log.With("rule", ruleName(m), "client", client, "target", target)
+	remove := h.Tunnels.Add(&tunnel.Entry{
+		Rule: ruleName(m), Client: client, Target: target, Started: time.Now(),
+		Close: func(reason string) { stop(errors.New(reason)) },
+	})
+	defer remove()
+
+	ws, err := tunnel.Accept(w, r)
+	if err != nil {
+		_ = conn.Close()
+		log.Warn("tunnel refused", "reason", err)
+		return
+	}
+	log.Info("tunnel open", "address", conn.RemoteAddr())
+	stats, err := tunnel.Join(ctx, ws, conn, tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime})
+	closed := []any{"in", stats.Received, "out", stats.Sent, "duration", stats.Duration.Round(time.Millisecond), "reason", stats.Reason}
+	if err != nil {
+		closed = append(closed, "error", err)
+	}
+	log.Info("tunnel closed", closed...)
+}
+
+// refuse answers with the status and reason of err, and logs it.
+func (h *Websockify) refuse(w http.ResponseWriter, r *http.Request, m *router.Match, target string, err error) {
+	if r.Context().Err() != nil {
+		return // the client has left: there is nobody to tell and nothing wrong
+	}
+	status, reason := http.StatusBadGateway, "the target cannot be reached"
+	var handshake *tunnel.HandshakeError
+	var refused *tunnelError
+	switch {
+	case errors.As(err, &handshake):
+		h.refuseHandshake(w, r, m, handshake)
+		return
+	case errors.As(err, &refused):
+		status, reason = refused.status, refused.reason
+	case errors.Is(err, router.ErrCapture):
+		status, reason = http.StatusBadRequest, "the address is not one that can lead anywhere"
+	}
+	h.Log.Warn("tunnel refused", "rule", ruleName(m), "client", logAddress(clientAddress(r, m)),
+		"target", target, "status", status, "reason", err.Error())
+	h.Errors.Write(w, r, status, reason)
+}
+
+// refuseHandshake answers what is no WebSocket. That is not logged: every visit
+// of a browser to the address is one.
+func (h *Websockify) refuseHandshake(w http.ResponseWriter, r *http.Request, m *router.Match, err *tunnel.HandshakeError) {
+	reason := err.Msg
+	if err.Status == http.StatusUpgradeRequired {
+		if r.ProtoMajor == 1 { // HTTP/2 has no such fields
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "websocket")
+		}
+		if err.Version {
+			w.Header().Set("Sec-WebSocket-Version", "13")
+		} else {
+			reason = "this address is a TCP service behind a WebSocket: use dewebsockify " + tunnelURL(m) + " PORT"
+		}
+	}
+	h.Errors.Write(w, r, err.Status, reason)
+}
+
+// tunnelURL is the address a client of the tunnel would use.
+func tunnelURL(m *router.Match) string {
+	scheme, host := "ws://", m.Host
+	if m.TLS {
+		scheme = "wss://"
+	}
+	if host == "" {
+		host = "HOST"
+	}
+	if m.Port != "" {
+		host += ":" + m.Port
+	}
+	return scheme + host + m.Forward
+}
+
+// ruleName is the rule as logs and lists have it; "" for a port's only target.
+func ruleName(m *router.Match) string {
+	if m.Rule == nil {
+		return ""
+	}
+	return m.Rule.String()
+}
