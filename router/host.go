@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -119,7 +120,7 @@ func canonicalName(s string) (string, error) {
 			return "", errHostLong
 		}
 		ascii, err := idnaProfile.ToASCII(s)
-		if err != nil {
+		if err != nil || !utf8.ValidString(s) {
 			return "", errHostIDN
 		}
 		return asciiHost(ascii)

@@ -13,7 +13,13 @@ type Rule struct {
 }
 
 // String names r the way that messages do: line 12 "a.com/x".
-func (r *Rule) String() string { return fmt.Sprintf("line %d %q", r.Line, r.Pattern.text) }
+// A nil Rule is a port's single target, which has no pattern.
+func (r *Rule) String() string {
+	if r == nil {
+		return "the port's target"
+	}
+	return fmt.Sprintf("line %d %q", r.Line, r.Pattern.text)
+}
 
 // Table is one router's rules in the order in which they win: those with a
 // literal host, then those without a host, then those with a wildcard or
