@@ -1,0 +1,75 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// dropPrivileges makes the process, all its threads, run as userName and
+// groupName; an empty group means the user's own. Supplementary groups are
+// given up first. Empty names change nothing.
+func dropPrivileges(userName, groupName string) error {
+	if userName == "" && groupName == "" {
+		return nil
+	}
+	uid, gid := -1, -1
+	if userName != "" {
+		u, err := lookupUser(userName)
+		if err != nil {
+			return fmt.Errorf("user %q: %w", userName, err)
+		}
+		uid, gid = u.uid, u.gid
+	}
+	if groupName != "" {
+		var err error
+		if gid, err = lookupGroup(groupName); err != nil {
+			return fmt.Errorf("group %q: %w", groupName, err)
+		}
+	}
+	if syscall.Getuid() == uid && (gid < 0 || syscall.Getgid() == gid) {
+		return nil
+	}
+	if err := syscall.Setgroups([]int{gid}); err != nil {
+		return fmt.Errorf("cannot give up supplementary groups: %w: only root can change user or group", err)
+	}
+	if err := syscall.Setgid(gid); err != nil {
+		return fmt.Errorf("cannot become group %d: %w", gid, err)
+	}
+	if uid >= 0 {
+		if err := syscall.Setuid(uid); err != nil {
+			return fmt.Errorf("cannot become user %q: %w", userName, err)
+		}
+	}
+	return nil
+}
+
+type ids struct{ uid, gid int }
+
+func lookupUser(name string) (ids, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		if u, err = user.LookupId(name); err != nil {
+			return ids{}, fmt.Errorf("there is no such user on this machine")
+		}
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return ids{}, err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	return ids{uid, gid}, err
+}
+
+func lookupGroup(name string) (int, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		if g, err = user.LookupGroupId(name); err != nil {
+			return 0, fmt.Errorf("there is no such group on this machine")
+		}
+	}
+	return strconv.Atoi(g.Gid)
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"httpmaster/config"
+	"httpmaster/internal/server"
+)
+
+// shutdownTimeout is how long requests and tunnels get to end after SIGTERM.
+const shutdownTimeout = 30 * time.Second
+
+type serveOptions struct {
+	config      string
+	watch       bool
+	silent      bool
+	user, group string
+	showRules   bool
+}
+
+// serve runs a config until it is told to stop.
+func serve(args []string, stdout, stderr io.Writer) int {
+	var o serveOptions
+	var showVersion bool
+	flags := flag.NewFlagSet("http-master", flag.ContinueOnError)
+	for _, name := range []string{"config", "c"} {
+		flags.StringVar(&o.config, name, "", "")
+	}
+	for _, name := range []string{"version", "v"} {
+		flags.BoolVar(&showVersion, name, false, "")
+	}
+	flags.BoolVar(&o.watch, "watch", false, "")
+	flags.BoolVar(&o.silent, "silent", false, "")
+	flags.StringVar(&o.user, "user", "", "")
+	flags.StringVar(&o.group, "group", "", "")
+	flags.BoolVar(&o.showRules, "show-rules", false, "")
+	if code, done := parseFlags(flags, args, stdout, stderr); done {
+		return code
+	}
+	switch {
+	case showVersion:
+		fmt.Fprintln(stdout, versionText())
+		return exitOK
+	case flags.NArg() > 0:
+		return usageError(stderr, "unexpected argument %q", flags.Arg(0))
+	case o.config == "":
+		return usageError(stderr, "which config? http-master --config FILE")
+	}
+	return runServer(o, stdout, stderr)
+}
+
+func runServer(o serveOptions, stdout, stderr io.Writer) int {
+	cfg, faults := config.Load(o.config)
+	out, closeLog, err := logOutput(cfg, stderr)
+	if err != nil {
+		faults.Errorf(cfg.Modules.AppLog.Pos, "modules.appLog: %v", err)
+		out, closeLog = stderr, func() {}
+	}
+	defer closeLog()
+	level := slog.LevelInfo
+	if o.silent || cfg.Silent {
+		level = slog.LevelWarn
+	}
+	log := slog.New(newPlainHandler(out, level))
+
+	// Before the ports open: from here on a signal is ours to answer.
+	signals := catchSignals()
+	srv := server.New(log)
+	gen := srv.Build(cfg, faults)
+	if faults.Err() != nil {
+		printFaults(stderr, faults)
+		return exitFault
+	}
+	for _, f := range faults.Warnings() {
+		log.Warn(f.String())
+	}
+	if o.showRules {
+		printRules(stdout, cfg)
+	}
+	if err := srv.Apply(gen); err != nil {
+		log.Error(err.Error())
+		return exitFault
+	}
+	if err := dropPrivileges(firstNonEmpty(o.user, cfg.User.Value), firstNonEmpty(o.group, cfg.Group.Value)); err != nil {
+		log.Error(err.Error())
+		return exitFault
+	}
+	announce(log, gen)
+
+	r := &reloader{file: o.config, srv: srv, log: log, served: cfg.Hash}
+	r.loop(signals, o.watch || cfg.WatchConfig)
+	return stop(srv, log, signals)
+}
+
+func announce(log *slog.Logger, gen *server.Generation) {
+	for _, line := range gen.Summary() {
+		log.Info("listening on " + line)
+	}
+}
+
+// stop ends what is under way; a second signal, or a time limit, cuts it off.
+func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) int {
+	log.Info("stopping: finishing requests, closing tunnels")
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	go func() {
+		for s := range signals {
+			if !isReload(s) {
+				cancel()
+				return
+			}
+		}
+	}()
+	if err := srv.Shutdown(ctx); err != nil {
+		log.Warn("stopped; what was still open has been cut off")
+		return exitFault
+	}
+	log.Info("stopped")
+	return exitOK
+}
+
+func firstNonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

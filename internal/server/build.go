@@ -1,0 +1,197 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"httpmaster/config"
+	"httpmaster/proxy"
+	"httpmaster/router"
+)
+
+// Build makes cfg ready to serve. It reads every file that cfg names and opens
+// no port. What is wrong goes to faults, behind what loading has found; the
+// generation is fit for Apply only if faults.Err() is nil afterwards. The
+// caller gives it to Apply or calls Discard.
+func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
+	b := &builder{server: s, cfg: cfg, faults: faults, gen: newGeneration()}
+	global := b.errorPage(cfg.ErrorHTMLFile, nil)
+	for _, p := range cfg.Ports {
+		b.gen.ports = append(b.gen.ports, b.port(p, global))
+	}
+	return b.gen
+}
+
+// builder turns one config into one generation. It is the place where the
+// words of the config meet the types that do the work; verbs.go has the verbs.
+type builder struct {
+	server *Server
+	cfg    *config.Config
+	faults *config.Faults
+	gen    *Generation
+}
+
+// place is where in a port's tree of chains and routers a target stands.
+type place struct {
+	port    *config.Port
+	errors  *proxy.ErrorPage
+	scope   router.Scope
+	pattern *router.Pattern // of the innermost rule; nil outside routers
+	// guarded: a client got here only through auth or allow.
+	guarded bool
+	// rules counts the rules of the port.
+	rules *int
+}
+
+func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
+	p := &port{
+		gen:               b.gen,
+		key:               portKey(cp.Address),
+		network:           cp.Address.Network,
+		address:           listenAddress(cp.Address),
+		errors:            b.errorPage(cp.ErrorHTMLFile, global),
+		allowEncodedSlash: cp.AllowEncodedSlash,
+		keepOddHeaders:    cp.KeepOddHeaders,
+		trusted:           b.cfg.TrustedProxies,
+	}
+	at := place{port: cp, errors: p.errors, rules: &p.rules}
+	chain := append(append([]*config.Target{}, b.cfg.Middleware...), cp.Middleware...)
+	if cp.Target != nil {
+		chain = append(chain, cp.Target)
+	}
+	p.handler = b.chain(chain, at, notFound(p.errors))
+	if cp.SSL != nil {
+		b.tls(p, cp)
+	}
+	return p
+}
+
+// portKey is the one spelling of an address that reloads compare: "80",
+// "127.0.0.1:80", "[::1]:80", "unix:/x".
+func portKey(a config.Address) string {
+	switch {
+	case a.Network == "unix":
+		return "unix:" + a.Path
+	case a.Host == "":
+		return strconv.Itoa(int(a.Port))
+	}
+	return listenAddress(a)
+}
+
+// listenAddress gives what net.Listen wants.
+func listenAddress(a config.Address) string {
+	if a.Network == "unix" {
+		return a.Path
+	}
+	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+}
+
+// notFound ends every chain that nothing has answered.
+func notFound(page *proxy.ErrorPage) router.Handler {
+	return router.HandlerFunc(func(w http.ResponseWriter, r *http.Request, m *router.Match) {
+		page.Write(w, r, http.StatusNotFound, "nothing is served at this address")
+	})
+}
+
+// target composes what t says in front of next.
+func (b *builder) target(t *config.Target, at place, next router.Handler) router.Handler {
+	switch {
+	case t == nil: // faulty, and reported
+		return next
+	case t.Router != nil:
+		return b.router(t.Router, at, next)
+	case t.Chain != nil:
+		return b.chain(t.Chain, at, next)
+	default:
+		return b.verb(t, at, next)
+	}
+}
+
+// chain composes elements from the last to the first, so that each holds the
+// one behind it.
+func (b *builder) chain(elements []*config.Target, at place, next router.Handler) router.Handler {
+	guarded := make([]bool, len(elements))
+	for i, t := range elements {
+		guarded[i] = at.guarded
+		at.guarded = at.guarded || guards(t)
+	}
+	for i := len(elements) - 1; i >= 0; i-- {
+		at.guarded = guarded[i]
+		next = b.target(elements[i], at, next)
+	}
+	return next
+}
+
+// guards tells whether what stands behind t in a chain is reached only by
+// clients that t has checked.
+func guards(t *config.Target) bool {
+	if t == nil {
+		return false
+	}
+	switch v := t.Verb.(type) {
+	case *config.Auth:
+		return true
+	case *config.AddressFilter:
+		return !v.Deny
+	}
+	for _, element := range t.Chain {
+		if guards(element) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) router(cr *config.Router, at place, next router.Handler) router.Handler {
+	var (
+		rules    []*router.Rule
+		patterns []*router.Pattern
+		sources  []*config.Rule
+	)
+	for _, cr := range cr.Rules {
+		pattern, err := router.ParsePattern(cr.Pattern.Value)
+		if err != nil {
+			b.syntaxError(cr.Pattern, "pattern", err)
+			continue
+		}
+		inner := at
+		inner.scope = at.scope.With(pattern)
+		inner.pattern = pattern
+		rules = append(rules, &router.Rule{
+			Pattern: pattern,
+			Handler: b.target(cr.Target, inner, next),
+			Line:    cr.Pattern.Pos.Line,
+		})
+		patterns = append(patterns, pattern)
+		sources = append(sources, cr)
+	}
+	for _, h := range router.FindHidden(patterns) {
+		rule, by := sources[h.Rule], sources[h.By]
+		b.faults.Warnf(rule.Pattern.Pos, "rule %q is never reached: rule %q on line %d matches everything it does; put the narrower rule first",
+			rule.Pattern.Value, by.Pattern.Value, by.Pattern.Pos.Line)
+	}
+	*at.rules += len(rules)
+	return router.NewTable(rules, at.scope).Handler(next)
+}
+
+// syntaxError reports what the router package found in text, at the column it
+// names.
+func (b *builder) syntaxError(text config.Text, what string, err error) {
+	pos := text.Pos
+	var syntax *router.SyntaxError
+	if errors.As(err, &syntax) {
+		pos = text.At(syntax.Offset)
+	}
+	b.faults.Errorf(pos, "%s %q: %v", what, text.Value, err)
+}
+
+// firstOf gives the port's own duration where it has one.
+func firstOf(own, global time.Duration) time.Duration {
+	if own != 0 {
+		return own
+	}
+	return global
+}

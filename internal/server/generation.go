@@ -1,0 +1,83 @@
+package server
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"sync/atomic"
+
+	"httpmaster/internal/certs"
+	"httpmaster/proxy"
+	"httpmaster/router"
+)
+
+// Generation is a config made ready to serve: patterns compiled, chains
+// composed, files read. It holds shared resources (upstream pools, log files,
+// certificate stores) until the last request that began under it has ended.
+type Generation struct {
+	ports    []*port
+	releases []func()
+
+	// refs counts the server's own hold on the generation and each request
+	// under way. At zero it is gone for good.
+	refs atomic.Int64
+}
+
+// port is one listening address of a generation.
+type port struct {
+	gen     *Generation
+	key     string // the address as one spelling: "80", "127.0.0.1:80", "[::1]:80", "unix:/x"
+	network string
+	address string
+	handler router.Handler
+	errors  *proxy.ErrorPage // answers requests that no rule may see
+
+	tls               *tls.Config  // nil: plain
+	store             *certs.Store // nil: plain
+	clientCert        bool         // a verified client certificate is required
+	allowEncodedSlash bool
+	keepOddHeaders    bool
+	trusted           []netip.Prefix
+
+	rules int
+}
+
+func newGeneration() *Generation {
+	g := &Generation{}
+	g.refs.Store(1)
+	return g
+}
+
+// hold keeps g from going until release. It is false when g has gone already,
+// which a caller that has just read an old pointer must expect.
+func (g *Generation) hold() bool {
+	for {
+		n := g.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if g.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (g *Generation) release() {
+	if g.refs.Add(-1) != 0 {
+		return
+	}
+	for _, release := range g.releases {
+		release()
+	}
+}
+
+// Discard lets go of a generation that was built and will not be applied.
+func (g *Generation) Discard() { g.release() }
+
+func (g *Generation) port(key string) *port {
+	for _, p := range g.ports {
+		if p.key == key {
+			return p
+		}
+	}
+	return nil
+}

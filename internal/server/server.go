@@ -1,0 +1,158 @@
+// Package server runs configs: it builds a generation of handlers from a
+// config, binds its ports, and swaps one generation for the next without
+// closing a listener that both of them have.
+//
+//	srv := server.New(log)
+//	cfg, faults := config.Load("config.yaml")
+//	gen := srv.Build(cfg, faults)
+//	if err := faults.Err(); err != nil { ... }
+//	if err := srv.Apply(gen); err != nil { ... }
+//	...
+//	srv.Shutdown(ctx)
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"httpmaster/internal/tunnel"
+)
+
+// Server serves the ports of one config after another. Make one with New.
+type Server struct {
+	log     *slog.Logger
+	tunnels tunnel.Registry
+	shared  *resources
+
+	mu        sync.Mutex // held by Apply and Shutdown
+	current   *Generation
+	listeners map[string]*listener // by address key
+	stopped   bool
+
+	draining sync.WaitGroup // listeners of removed ports that finish their requests
+}
+
+// New makes a server that listens nowhere yet. It tells log what happens.
+func New(log *slog.Logger) *Server {
+	return &Server{log: log, shared: newResources(), listeners: make(map[string]*listener)}
+}
+
+// ErrStopped is what Apply gives after Shutdown.
+var ErrStopped = errors.New("the server has been stopped")
+
+// Apply makes gen the one that is served. It binds the addresses that are new
+// first; when one cannot be bound it closes those again, releases gen, and
+// leaves everything as it was. After that nothing can fail: ports that stay
+// change over from one request to the next, ports that left stop accepting
+// and finish what they have begun.
+func (s *Server) Apply(gen *Generation) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		gen.release()
+		return ErrStopped
+	}
+	added, err := s.bind(gen)
+	if err != nil {
+		gen.release()
+		return err
+	}
+	for _, p := range gen.ports {
+		if l, ok := s.listeners[p.key]; ok {
+			l.state.Store(p)
+		}
+	}
+	for _, l := range added {
+		s.listeners[l.key] = l
+		l.start()
+	}
+	for key, l := range s.listeners {
+		if gen.port(key) == nil {
+			delete(s.listeners, key)
+			s.drain(l)
+		}
+	}
+	old := s.current
+	s.current = gen
+	if old != nil {
+		old.release()
+	}
+	return nil
+}
+
+// bind opens the addresses of gen that are not open yet, all or none.
+func (s *Server) bind(gen *Generation) ([]*listener, error) {
+	var added []*listener
+	for _, p := range gen.ports {
+		if _, ok := s.listeners[p.key]; ok {
+			continue
+		}
+		l, err := listen(p, s.log)
+		if err != nil {
+			for _, l := range added {
+				l.ln.Close()
+			}
+			return nil, fmt.Errorf("cannot listen on %s: %w", p.key, bindAdvice(err))
+		}
+		added = append(added, l)
+	}
+	return added, nil
+}
+
+// drain stops a listener whose port left the config, in the background: its
+// requests may take as long as they need, Shutdown bounds them.
+func (s *Server) drain(l *listener) {
+	s.log.Info("stopped listening", "port", l.key)
+	s.draining.Add(1)
+	go func() {
+		defer s.draining.Done()
+		l.shutdown(context.Background())
+	}()
+}
+
+// Addr gives the address that the port with this key (as in the config, such
+// as "8080") listens on, or "" if there is none. Port 0 has its number here.
+func (s *Server) Addr(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l, ok := s.listeners[key]; ok {
+		return l.ln.Addr().String()
+	}
+	return ""
+}
+
+// Tunnels is the registry of live tunnels.
+func (s *Server) Tunnels() *tunnel.Registry { return &s.tunnels }
+
+// Shutdown stops accepting, asks every tunnel to end ("going away", which
+// clients that can reconnect understand), and waits for requests and tunnels
+// until ctx is done; what is left then is cut off and ctx's error returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopped = true
+	listeners := s.listeners
+	s.listeners = nil
+	current := s.current
+	s.current = nil
+	s.mu.Unlock()
+
+	var wg sync.WaitGroup
+	for _, l := range listeners {
+		wg.Go(func() { l.shutdown(ctx) })
+	}
+	err := s.tunnels.CloseAll(ctx, "the server is shutting down")
+	wg.Wait()
+	if ctx.Err() != nil {
+		for _, l := range listeners {
+			l.srv.Close()
+		}
+		err = ctx.Err()
+	}
+	if current != nil {
+		current.release()
+	}
+	return err
+}

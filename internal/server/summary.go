@@ -1,0 +1,44 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Summary describes the ports of gen in one line each, in the order of the
+// config: address, TLS, number of rules, certificates.
+func (g *Generation) Summary() []string {
+	lines := make([]string, 0, len(g.ports))
+	for _, p := range g.ports {
+		var b strings.Builder
+		b.WriteString(displayAddress(p))
+		if p.tls != nil {
+			b.WriteString(" with TLS")
+		}
+		fmt.Fprintf(&b, ": %s", count(p.rules, "rule"))
+		if p.store != nil {
+			b.WriteString(", ")
+			b.WriteString(p.store.Summary().String())
+		}
+		lines = append(lines, b.String())
+	}
+	return lines
+}
+
+func displayAddress(p *port) string {
+	if p.network == "unix" {
+		return p.key
+	}
+	if strings.HasPrefix(p.address, ":") {
+		return "port " + p.address[1:] + " on all addresses"
+	}
+	return p.address
+}
+
+// count writes "1 rule", "2 rules".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"strings"
+
+	"httpmaster/config"
+	"httpmaster/internal/certs"
+	"httpmaster/router"
+)
+
+// tls fills in how p speaks TLS.
+func (b *builder) tls(p *port, cp *config.Port) {
+	store := b.store(cp)
+	if store == nil {
+		return
+	}
+	p.store = store
+	p.tls = &tls.Config{
+		GetCertificate: store.GetCertificate,
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+	}
+	if cp.SSL.NoHTTP2 {
+		p.tls.NextProtos = []string{"http/1.1"}
+	}
+	if cp.SSL.MinVersion.Value == "1.3" {
+		p.tls.MinVersion = tls.VersionTLS13
+	}
+	b.clientAuth(p, cp.SSL.ClientAuth)
+}
+
+func (b *builder) clientAuth(p *port, auth *config.ClientAuth) {
+	if auth == nil {
+		return
+	}
+	pool, err := certs.LoadCAPool(b.cfg.Resolve(auth.CA.Value))
+	if err != nil {
+		b.faults.Errorf(auth.CA.Pos, "clientAuth: %v", err)
+		return
+	}
+	p.tls.ClientCAs = pool
+	p.tls.ClientAuth = tls.VerifyClientCertIfGiven
+	if auth.Require {
+		p.tls.ClientAuth = tls.RequireAndVerifyClientCert
+		p.clientCert = true
+	}
+}
+
+// store gives the certificates of a port. A store whose options did not change
+// is the old one, with its watcher.
+func (b *builder) store(cp *config.Port) *certs.Store {
+	ssl := cp.SSL
+	o := certs.Options{
+		Primary: ssl.PrimaryDomain.Value,
+		Log:     b.server.log,
+	}
+	if ssl.CertDir.Value != "" {
+		o.Dir = b.cfg.Resolve(ssl.CertDir.Value)
+	}
+	if ssl.Pair.Key.Value != "" {
+		o.Pairs = append(o.Pairs, b.pair("", ssl.Pair))
+	}
+	for _, named := range ssl.SNI {
+		o.Pairs = append(o.Pairs, b.pair(named.Name.Value, named.KeyPair))
+	}
+	if ssl.SelfSigned {
+		authority, err := b.server.shared.authority()
+		if err != nil {
+			b.faults.Errorf(ssl.Pos, "selfSigned: %v", err)
+			return nil
+		}
+		o.Local = authority
+		o.LocalNames = literalHosts(cp.Target, nil)
+	}
+	key := o.Key()
+	store, release, err := b.server.shared.stores.get(key, func() (*runningStore, error) { return openStore(o) })
+	if err != nil {
+		b.storeError(ssl, err)
+		return nil
+	}
+	b.gen.releases = append(b.gen.releases, release)
+	return store.Store
+}
+
+// storeError reports a folder or pair that cannot be used, at its place.
+func (b *builder) storeError(ssl *config.SSL, err error) {
+	pos := ssl.Pos
+	var pair *certs.PairError
+	switch {
+	case errors.As(err, &pair):
+		pos = pairPos(ssl, pair.Index)
+	case ssl.CertDir.Value != "":
+		pos = ssl.CertDir.Pos
+	}
+	b.faults.Errorf(pos, "%v", err)
+}
+
+// pairPos is where the pair with this index of certs.Options.Pairs stands.
+func pairPos(ssl *config.SSL, index int) config.Pos {
+	if ssl.Pair.Key.Value != "" {
+		if index == 0 {
+			return ssl.Pair.Pos
+		}
+		index--
+	}
+	return ssl.SNI[index].Name.Pos
+}
+
+func (b *builder) pair(name string, pair config.KeyPair) certs.Pair {
+	p := certs.Pair{Name: name, Key: b.cfg.Resolve(pair.Key.Value), Cert: b.cfg.Resolve(pair.Cert.Value)}
+	for _, ca := range pair.CA {
+		p.CA = append(p.CA, b.cfg.Resolve(ca.Value))
+	}
+	return p
+}
+
+// runningStore is a certificate store with the goroutine that watches its
+// files.
+type runningStore struct {
+	*certs.Store
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func openStore(o certs.Options) (*runningStore, error) {
+	store, err := certs.NewStore(o)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &runningStore{Store: store, cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		store.Run(ctx)
+	}()
+	return s, nil
+}
+
+func (s *runningStore) close() {
+	s.cancel()
+	<-s.ended
+}
+
+// literalHosts collects the hosts that rules below t name in full.
+func literalHosts(t *config.Target, hosts []string) []string {
+	switch {
+	case t == nil:
+	case t.Chain != nil:
+		for _, element := range t.Chain {
+			hosts = literalHosts(element, hosts)
+		}
+	case t.Router != nil:
+		for _, rule := range t.Router.Rules {
+			if p, err := router.ParsePattern(rule.Pattern.Value); err == nil {
+				if host, _, ok := p.LiteralHost(); ok {
+					hosts = append(hosts, strings.Trim(host, "[]"))
+				}
+			}
+			hosts = literalHosts(rule.Target, hosts)
+		}
+	}
+	return hosts
+}

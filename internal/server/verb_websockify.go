@@ -1,0 +1,71 @@
+package server
+
+import (
+	"errors"
+	"time"
+
+	"httpmaster/config"
+	"httpmaster/proxy"
+	"httpmaster/router"
+)
+
+// defaultPing is how often a tunnel's client is pinged: more often than the
+// proxies and address translators on the way forget a silent connection.
+const defaultPing = 25 * time.Second
+
+func (b *builder) websockify(v *config.Websockify, at place, next router.Handler) router.Handler {
+	target := b.parseTarget(v.Target, at)
+	if target == nil {
+		return next
+	}
+	h := &proxy.Websockify{
+		Target:        target,
+		DialTimeout:   v.DialTimeout,
+		Ping:          pingInterval(v),
+		IdleTimeout:   v.IdleTimeout,
+		MaxLifetime:   v.MaxLifetime,
+		MaxTunnels:    v.MaxTunnels,
+		ProxyProtocol: v.ProxyProtocol.Value,
+		Errors:        at.errors,
+		Tunnels:       &b.server.tunnels,
+		Log:           b.server.log,
+	}
+	for _, origin := range v.Origins {
+		if err := proxy.CheckOrigin(origin.Value); err != nil {
+			b.faults.Errorf(origin.Pos, "origins: %v", err)
+		}
+		h.Origins = append(h.Origins, origin.Value)
+	}
+	if v.Allow != nil {
+		h.Allow = b.destinations(v.Allow)
+	}
+	if target.FromRequest() && v.Allow == nil && !at.guarded {
+		b.faults.Warnf(v.Target.Pos, "open relay: the request chooses the host or port of %q and anybody may ask; add `allow: [\"*.lan:22\"]` to it, or `auth` or `allow` before it", v.Target.Value)
+	}
+	return h
+}
+
+// destinations parses a websockify's allow list; each fault has its entry's
+// place.
+func (b *builder) destinations(entries []config.Text) *proxy.Destinations {
+	texts := make([]string, len(entries))
+	for i, e := range entries {
+		texts[i] = e.Value
+	}
+	allow, err := proxy.ParseDestinations(texts)
+	var wrong *proxy.DestinationError
+	switch {
+	case errors.As(err, &wrong):
+		b.faults.Errorf(entries[wrong.Index].Pos, "allow %q: %s", entries[wrong.Index].Value, wrong.Msg)
+	case err != nil:
+		b.faults.Errorf(entries[0].Pos, "allow: %v", err)
+	}
+	return allow
+}
+
+func pingInterval(v *config.Websockify) time.Duration {
+	if v.Ping == nil {
+		return defaultPing
+	}
+	return *v.Ping
+}
