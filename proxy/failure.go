@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+)
+
+// fail answers a request to which there is no response. err is what came of
+// asking the upstream; it goes to the log, not to the client.
+func (x *exchange) fail(err error) {
+	if bodyErr := x.body.failed(); bodyErr != nil {
+		x.failBody(bodyErr)
+		return
+	}
+	if x.r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // the client has left; an empty 200 would be a lie
+	}
+	if cause := context.Cause(x.ctx); cause != nil {
+		err = cause
+	}
+	status, reason := explain(err)
+	x.log("cannot forward a request", status, err)
+	x.beforeHead()
+	x.p.Errors.Write(x.w, x.r, status, reason)
+}
+
+// failBody answers a request whose body could not be read: not the upstream's
+// fault.
+func (x *exchange) failBody(err error) {
+	status, reason := http.StatusBadRequest, "The request's body is malformed."
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		status, reason = http.StatusRequestTimeout, "The request's body took too long to arrive."
+	case errors.As(err, &tooLarge):
+		status, reason = http.StatusRequestEntityTooLarge, "The request's body is too large."
+	case x.r.Context().Err() != nil:
+		panic(http.ErrAbortHandler)
+	}
+	x.beforeHead()
+	x.p.Errors.Write(x.w, x.r, status, reason)
+}
+
+// explain gives the status for an upstream's failure, and what a client may
+// know about it.
+func explain(err error) (status int, reason string) {
+	var (
+		timeout     net.Error
+		dns         *net.DNSError
+		dial        *net.OpError
+		certificate *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.Is(err, errUpstreamIdle), errors.As(err, &timeout) && timeout.Timeout():
+		return http.StatusGatewayTimeout, "The upstream server took too long to answer."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return http.StatusBadGateway, "The upstream server refused the connection."
+	case errors.As(err, &dns):
+		return http.StatusBadGateway, "The upstream server's name cannot be resolved."
+	case errors.As(err, &certificate):
+		return http.StatusBadGateway, "The upstream server's certificate cannot be verified."
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return http.StatusBadGateway, "The upstream server cannot be reached."
+	default:
+		return http.StatusBadGateway, "The upstream server sent no valid response."
+	}
+}
+
+// breakOff ends a response that the upstream did not finish, in a way that the
+// client can tell from its end.
+func (x *exchange) breakOff(err error) {
+	if x.r.Context().Err() == nil && x.body.failed() == nil {
+		if cause := context.Cause(x.ctx); cause != nil {
+			err = cause
+		}
+		x.log("the upstream broke off its response", 0, err)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// log tells the operator about an upstream's failure; status is what the
+// client got, 0 when it had a status already.
+func (x *exchange) log(message string, status int, err error) {
+	attrs := []slog.Attr{slog.String("upstream", x.upstream), slog.String("reason", err.Error())}
+	if x.m.Rule != nil {
+		attrs = append(attrs, slog.String("rule", x.m.Rule.String()))
+	}
+	if status != 0 {
+		attrs = append(attrs, slog.Int("status", status))
+	}
+	x.p.Log.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
+}

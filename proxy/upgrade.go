@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"httpmaster/internal/tunnel"
+)
+
+// maxInterim is how many 1xx responses may come before the final one.
+const maxInterim = 10
+
+// upgrade asks the upstream, on a connection of its own, to leave HTTP, and
+// joins that connection with the client's if it does. Whatever else the
+// upstream answers is an ordinary response.
+func (x *exchange) upgrade(to *url.URL) {
+	conn, err := x.p.Upstream.dialHTTP1(x.ctx, to.Host)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	defer conn.Close()
+	release := context.AfterFunc(x.ctx, func() { conn.Close() })
+	defer release()
+
+	asked := upgradeTokens(x.r.Header)
+	out := x.outgoing(x.ctx, to)
+	out.Header["Connection"] = []string{"Upgrade"}
+	out.Header["Upgrade"] = []string{strings.Join(asked, ", ")}
+	limit := &io.LimitedReader{R: conn, N: maxResponseHead}
+	br := bufio.NewReader(limit)
+	resp, err := x.ask(conn, br, out)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	limit.N = math.MaxInt64
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		defer resp.Body.Close()
+		x.respond(resp)
+		return
+	}
+	if err := checkSwitch(x.r, resp, asked); err != nil {
+		x.fail(err)
+		return
+	}
+	if !release() {
+		x.fail(context.Cause(x.ctx))
+		return
+	}
+	x.watch.rest()
+	x.switchProtocols(resp, conn, br)
+}
+
+// ask writes the request and reads the first response that is final, which
+// 101 is as well.
+func (x *exchange) ask(conn net.Conn, br *bufio.Reader, out *http.Request) (*http.Response, error) {
+	if err := out.Write(conn); err != nil {
+		return nil, err
+	}
+	for range maxInterim {
+		resp, err := http.ReadResponse(br, out)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, nil
+		}
+		if resp.StatusCode >= 100 {
+			x.inform(resp.StatusCode, resp.Header)
+		}
+	}
+	return nil, errors.New("too many interim responses")
+}
+
+// checkSwitch tells whether a 101 is an answer to what r asked for (RFC 9110,
+// 7.8; RFC 6455, 4.1). One that is not must not open a tunnel: the upstream
+// may be reading the next bytes as a request that no rule has seen.
+func checkSwitch(r *http.Request, resp *http.Response, asked []string) error {
+	if !hasToken(resp.Header["Connection"], "upgrade") {
+		return errors.New("101 without Connection: Upgrade")
+	}
+	got := strings.Join(resp.Header["Upgrade"], ", ")
+	if !slices.ContainsFunc(asked, func(a string) bool { return strings.EqualFold(a, got) }) {
+		return fmt.Errorf("101 to %q where %q was asked for", got, strings.Join(asked, ", "))
+	}
+	if !strings.EqualFold(got, "websocket") {
+		return nil
+	}
+	if resp.Header.Get("Sec-Websocket-Accept") != acceptKey(r.Header.Get("Sec-Websocket-Key")) {
+		return errors.New("101 with a Sec-WebSocket-Accept that does not fit the key")
+	}
+	return nil
+}
+
+// acceptKey is the Sec-WebSocket-Accept to a Sec-WebSocket-Key (RFC 6455,
+// 4.2.2).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// switchProtocols passes the 101 on, takes over the client's connection and
+// carries bytes until both directions have ended.
+func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *bufio.Reader) {
+	h := x.w.Header()
+	copyResponseHeader(h, resp.Header)
+	delete(h, "Content-Length")
+	h["Connection"] = []string{"Upgrade"}
+	h["Upgrade"] = resp.Header["Upgrade"]
+	x.client.writing()
+	x.w.WriteHeader(http.StatusSwitchingProtocols)
+	client, buffered, err := x.client.ctl.Hijack() // lifts all deadlines
+	if err != nil {
+		x.log("cannot take over the client's connection", 0, err)
+		panic(http.ErrAbortHandler)
+	}
+	defer client.Close()
+	remove := x.p.Tunnels.Add(&tunnel.Entry{
+		Rule:    x.rule(),
+		Client:  x.clientName(),
+		Target:  x.upstream,
+		Started: time.Now(),
+		Close: func(string) {
+			client.Close()
+			upstream.Close()
+		},
+	})
+	defer remove()
+	join(half{client, buffered.Reader}, half{upstream, br})
+}
+
+func (x *exchange) rule() string {
+	if x.m.Rule == nil {
+		return ""
+	}
+	return x.m.Rule.String()
+}
+
+func (x *exchange) clientName() string {
+	if x.m.Client.IsValid() {
+		return x.m.Client.String()
+	}
+	return x.r.RemoteAddr
+}
