@@ -1,0 +1,114 @@
+package middleware
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"httpmaster/router"
+)
+
+const (
+	tunnelOpen  = "open"
+	tunnelClose = "close"
+)
+
+// AccessLog writes one line for each request, when it has been answered, and
+// two for each tunnel: when it opens, with status 101, and when it has ended,
+// with what it carried (m.BytesIn and m.BytesOut) and how long it lived.
+//
+// What a client sent is escaped, so no field and no line can be forged.
+type AccessLog struct {
+	File   *LogFile // not closed by AccessLog
+	Format LogFormat
+	Next   router.Handler
+}
+
+// exchange is one request that will be logged.
+type exchange struct {
+	log    *AccessLog
+	rec    *Recorder
+	m      *router.Match
+	came   time.Time
+	entry  entry
+	line   []byte
+	opened func() // exchange.logOpen, bound once for all the requests it serves
+}
+
+var exchanges = sync.Pool{New: func() any {
+	e := new(exchange)
+	e.opened = e.logOpen
+	return e
+}}
+
+// Serve has the request answered and logs it, even if the handler panics to
+// break off an answer.
+func (a *AccessLog) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
+	e := exchanges.Get().(*exchange)
+	e.log, e.rec, e.m, e.came = a, NewRecorder(w), m, time.Now()
+	e.rec.AfterHijack = e.opened
+	// Kept now, as elements further on may change the request.
+	e.entry = entry{
+		client:  m.Client,
+		host:    m.Host,
+		method:  r.Method,
+		uri:     r.RequestURI,
+		proto:   r.Proto,
+		referer: r.Header.Get("Referer"),
+		agent:   r.Header.Get("User-Agent"),
+	}
+	finished := false
+	defer func() {
+		e.logDone()
+		if finished { // else somebody may still hold the recorder
+			e.rec.Release()
+			e.release()
+		}
+	}()
+	a.Next.Serve(e.rec, r, m)
+	e.rec.finish()
+	finished = true
+}
+
+// logOpen writes the first line of a tunnel.
+func (e *exchange) logOpen() {
+	e.entry.tunnel = tunnelOpen
+	e.write()
+}
+
+func (e *exchange) logDone() {
+	if e.rec.Hijacked {
+		e.entry.tunnel = tunnelClose
+		e.entry.in, e.entry.out = e.m.BytesIn, e.m.BytesOut
+		e.entry.bytes = e.m.BytesOut
+	}
+	e.write()
+}
+
+func (e *exchange) write() {
+	now := time.Now()
+	e.entry.time = now
+	e.entry.duration = now.Sub(e.came)
+	e.entry.user = e.m.User
+	e.entry.status = e.rec.Status
+	if !e.rec.Hijacked {
+		e.entry.bytes = e.rec.Bytes
+	}
+	if !e.rec.Began.IsZero() {
+		e.entry.first = e.rec.Began.Sub(e.came)
+	}
+	if e.m.Rule != nil {
+		e.entry.rule = e.m.Rule.Line
+	}
+	e.line = e.entry.appendTo(e.line[:0], e.log.Format)
+	e.log.File.WriteLine(e.line)
+}
+
+func (e *exchange) release() {
+	line := e.line
+	if cap(line) > 16<<10 { // one request with a huge URL
+		line = nil
+	}
+	*e = exchange{line: line, opened: e.opened}
+	exchanges.Put(e)
+}

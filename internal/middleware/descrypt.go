@@ -1,0 +1,176 @@
+package middleware
+
+import "strings"
+
+// desCrypt is the oldest crypt(3): the first eight characters of the password
+// are a DES key, under which a block of zeros is encrypted 25 times, with the
+// expansion disturbed by the two characters of salt. It gives 13 characters,
+// salt included. Entries of this kind are weak; they are read so that old files
+// go on working.
+func desCrypt(password []byte, salt string) string {
+	var key uint64
+	for i := range 8 {
+		key <<= 8
+		if i < len(password) {
+			key |= uint64(password[i]<<1) & 0xff
+		}
+	}
+	swap := uint64(strings.IndexByte(cryptAlphabet, salt[0]) | strings.IndexByte(cryptAlphabet, salt[1])<<6)
+	keys := desKeys(key)
+	var block uint64
+	for range 25 {
+		block = desEncrypt(block, &keys, swap)
+	}
+	out := append(make([]byte, 0, 13), salt...)
+	for shift := 58; shift >= -2; shift -= 6 {
+		if shift >= 0 {
+			out = append(out, cryptAlphabet[block>>shift&63])
+		} else {
+			out = append(out, cryptAlphabet[block<<-shift&63])
+		}
+	}
+	return string(out)
+}
+
+// desKeys makes the sixteen keys of 48 bits (FIPS 46-3, key schedule).
+func desKeys(key uint64) (keys [16]uint64) {
+	const half = 1<<28 - 1
+	both := permute(key, 64, desPC1[:])
+	c, d := both>>28, both&half
+	for round, turn := range desTurns {
+		c = (c<<turn | c>>(28-turn)) & half
+		d = (d<<turn | d>>(28-turn)) & half
+		keys[round] = permute(c<<28|d, 56, desPC2[:])
+	}
+	return keys
+}
+
+// desEncrypt is one run of DES. Each bit of swap exchanges a bit of the
+// expansion's upper half with the one 24 places below it.
+func desEncrypt(block uint64, keys *[16]uint64, swap uint64) uint64 {
+	block = permute(block, 64, desIP[:])
+	left, right := block>>32, block&0xffffffff
+	// Bit 0 of the salt belongs to the topmost bit of each half.
+	var mask uint64
+	for bit := range 12 {
+		mask |= swap >> bit & 1 << (23 - bit)
+	}
+	for _, key := range keys {
+		wide := permute(right, 32, desE[:])
+		diff := (wide>>24 ^ wide) & mask
+		wide ^= diff<<24 | diff
+		wide ^= key
+		var narrow uint64
+		for box := range 8 {
+			six := wide >> (42 - 6*box) & 63
+			// The outer two bits are the row, the inner four the column.
+			index := six&32 | six&1<<4 | six>>1&15
+			narrow = narrow<<4 | uint64(desS[box][index])
+		}
+		left, right = right, left^permute(narrow, 32, desP[:])
+	}
+	return permute(right<<32|left, 64, desFP[:])
+}
+
+// permute picks bits of a value that is width bits wide, counted from 1 at the
+// top as in the standard.
+func permute(value uint64, width int, table []uint8) uint64 {
+	var out uint64
+	for _, from := range table {
+		out = out<<1 | value>>(width-int(from))&1
+	}
+	return out
+}
+
+var desTurns = [16]int{1, 1, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 2, 2, 2, 1}
+
+var desIP = [64]uint8{
+	58, 50, 42, 34, 26, 18, 10, 2, 60, 52, 44, 36, 28, 20, 12, 4,
+	62, 54, 46, 38, 30, 22, 14, 6, 64, 56, 48, 40, 32, 24, 16, 8,
+	57, 49, 41, 33, 25, 17, 9, 1, 59, 51, 43, 35, 27, 19, 11, 3,
+	61, 53, 45, 37, 29, 21, 13, 5, 63, 55, 47, 39, 31, 23, 15, 7,
+}
+
+var desFP = [64]uint8{
+	40, 8, 48, 16, 56, 24, 64, 32, 39, 7, 47, 15, 55, 23, 63, 31,
+	38, 6, 46, 14, 54, 22, 62, 30, 37, 5, 45, 13, 53, 21, 61, 29,
+	36, 4, 44, 12, 52, 20, 60, 28, 35, 3, 43, 11, 51, 19, 59, 27,
+	34, 2, 42, 10, 50, 18, 58, 26, 33, 1, 41, 9, 49, 17, 57, 25,
+}
+
+var desE = [48]uint8{
+	32, 1, 2, 3, 4, 5, 4, 5, 6, 7, 8, 9,
+	8, 9, 10, 11, 12, 13, 12, 13, 14, 15, 16, 17,
+	16, 17, 18, 19, 20, 21, 20, 21, 22, 23, 24, 25,
+	24, 25, 26, 27, 28, 29, 28, 29, 30, 31, 32, 1,
+}
+
+var desP = [32]uint8{
+	16, 7, 20, 21, 29, 12, 28, 17, 1, 15, 23, 26, 5, 18, 31, 10,
+	2, 8, 24, 14, 32, 27, 3, 9, 19, 13, 30, 6, 22, 11, 4, 25,
+}
+
+var desPC1 = [56]uint8{
+	57, 49, 41, 33, 25, 17, 9, 1, 58, 50, 42, 34, 26, 18,
+	10, 2, 59, 51, 43, 35, 27, 19, 11, 3, 60, 52, 44, 36,
+	63, 55, 47, 39, 31, 23, 15, 7, 62, 54, 46, 38, 30, 22,
+	14, 6, 61, 53, 45, 37, 29, 21, 13, 5, 28, 20, 12, 4,
+}
+
+var desPC2 = [48]uint8{
+	14, 17, 11, 24, 1, 5, 3, 28, 15, 6, 21, 10,
+	23, 19, 12, 4, 26, 8, 16, 7, 27, 20, 13, 2,
+	41, 52, 31, 37, 47, 55, 30, 40, 51, 45, 33, 48,
+	44, 49, 39, 56, 34, 53, 46, 42, 50, 36, 29, 32,
+}
+
+var desS = [8][64]uint8{
+	{
+		14, 4, 13, 1, 2, 15, 11, 8, 3, 10, 6, 12, 5, 9, 0, 7,
+		0, 15, 7, 4, 14, 2, 13, 1, 10, 6, 12, 11, 9, 5, 3, 8,
+		4, 1, 14, 8, 13, 6, 2, 11, 15, 12, 9, 7, 3, 10, 5, 0,
+		15, 12, 8, 2, 4, 9, 1, 7, 5, 11, 3, 14, 10, 0, 6, 13,
+	},
+	{
+		15, 1, 8, 14, 6, 11, 3, 4, 9, 7, 2, 13, 12, 0, 5, 10,
+		3, 13, 4, 7, 15, 2, 8, 14, 12, 0, 1, 10, 6, 9, 11, 5,
+		0, 14, 7, 11, 10, 4, 13, 1, 5, 8, 12, 6, 9, 3, 2, 15,
+		13, 8, 10, 1, 3, 15, 4, 2, 11, 6, 7, 12, 0, 5, 14, 9,
+	},
+	{
+		10, 0, 9, 14, 6, 3, 15, 5, 1, 13, 12, 7, 11, 4, 2, 8,
+		13, 7, 0, 9, 3, 4, 6, 10, 2, 8, 5, 14, 12, 11, 15, 1,
+		13, 6, 4, 9, 8, 15, 3, 0, 11, 1, 2, 12, 5, 10, 14, 7,
+		1, 10, 13, 0, 6, 9, 8, 7, 4, 15, 14, 3, 11, 5, 2, 12,
+	},
+	{
+		7, 13, 14, 3, 0, 6, 9, 10, 1, 2, 8, 5, 11, 12, 4, 15,
+		13, 8, 11, 5, 6, 15, 0, 3, 4, 7, 2, 12, 1, 10, 14, 9,
+		10, 6, 9, 0, 12, 11, 7, 13, 15, 1, 3, 14, 5, 2, 8, 4,
+		3, 15, 0, 6, 10, 1, 13, 8, 9, 4, 5, 11, 12, 7, 2, 14,
+	},
+	{
+		2, 12, 4, 1, 7, 10, 11, 6, 8, 5, 3, 15, 13, 0, 14, 9,
+		14, 11, 2, 12, 4, 7, 13, 1, 5, 0, 15, 10, 3, 9, 8, 6,
+		4, 2, 1, 11, 10, 13, 7, 8, 15, 9, 12, 5, 6, 3, 0, 14,
+		11, 8, 12, 7, 1, 14, 2, 13, 6, 15, 0, 9, 10, 4, 5, 3,
+	},
+	{
+		12, 1, 10, 15, 9, 2, 6, 8, 0, 13, 3, 4, 14, 7, 5, 11,
+		10, 15, 4, 2, 7, 12, 9, 5, 6, 1, 13, 14, 0, 11, 3, 8,
+		9, 14, 15, 5, 2, 8, 12, 3, 7, 0, 4, 10, 1, 13, 11, 6,
+		4, 3, 2, 12, 9, 5, 15, 10, 11, 14, 1, 7, 6, 0, 8, 13,
+	},
+	{
+		4, 11, 2, 14, 15, 0, 8, 13, 3, 12, 9, 7, 5, 10, 6, 1,
+		13, 0, 11, 7, 4, 9, 1, 10, 14, 3, 5, 12, 2, 15, 8, 6,
+		1, 4, 11, 13, 12, 3, 7, 14, 10, 15, 6, 8, 0, 5, 9, 2,
+		6, 11, 13, 8, 1, 4, 10, 7, 9, 5, 0, 15, 14, 2, 3, 12,
+	},
+	{
+		13, 2, 8, 4, 6, 15, 11, 1, 10, 9, 3, 14, 5, 0, 12, 7,
+		1, 15, 13, 8, 10, 3, 7, 4, 12, 5, 6, 11, 0, 14, 9, 2,
+		7, 11, 4, 1, 9, 12, 14, 2, 0, 6, 10, 13, 15, 3, 5, 8,
+		2, 1, 14, 7, 4, 10, 8, 13, 15, 12, 9, 0, 3, 5, 6, 11,
+	},
+}

@@ -1,0 +1,77 @@
+package middleware
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// LogFiles holds the log files that are open, so that all that name the same
+// one share it. Set Log before use. It needs no closing of its own: the files
+// are closed by those who opened them.
+type LogFiles struct {
+	Log *slog.Logger // told of log files that cannot be written
+
+	mu   sync.Mutex
+	open map[string]*LogFile
+}
+
+// Open gives the log file called name, or standard output or error for
+// "stdout" and "stderr". Each Open needs a Close of what it gave; the last one
+// closes the file. A file that is not there is made with mode 0640. The error
+// names the file.
+func (l *LogFiles) Open(name string) (*LogFile, error) {
+	standard := map[string]*os.File{"stdout": os.Stdout, "stderr": os.Stderr}[name]
+	if standard == nil {
+		absolute, err := filepath.Abs(name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open the log file %s: %w", name, err)
+		}
+		name = absolute
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f := l.open[name]; f != nil {
+		f.users++
+		return f, nil
+	}
+	f := newLogFile(name, l)
+	if standard != nil {
+		f.out = standard
+	} else if err := f.openByName(); err != nil {
+		return nil, err
+	}
+	if l.open == nil {
+		l.open = make(map[string]*LogFile)
+	}
+	l.open[name] = f
+	go f.run()
+	return f, nil
+}
+
+// Reopen has every file opened anew by its name before the next line is
+// written, for those who want it done by a signal. After a rotation it is not
+// needed: that is noticed without it.
+func (l *LogFiles) Reopen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.open {
+		f.mu.Lock()
+		f.reopen = true
+		f.mu.Unlock()
+	}
+}
+
+// release takes one user away from f, and f from the list when it was the last.
+func (l *LogFiles) release(f *LogFile) (last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f.users--
+	if f.users > 0 {
+		return false
+	}
+	delete(l.open, f.name)
+	return true
+}
