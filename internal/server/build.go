@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"httpmaster/config"
@@ -54,7 +55,6 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 		address:           listenAddress(cp.Address),
 		errors:            b.errorPage(cp.ErrorHTMLFile, global),
 		allowEncodedSlash: cp.AllowEncodedSlash,
-		keepOddHeaders:    cp.KeepOddHeaders,
 		trusted:           b.cfg.TrustedProxies,
 	}
 	at := place{port: cp, errors: p.errors, rules: &p.rules}
@@ -169,12 +169,26 @@ func (b *builder) router(cr *config.Router, at place, next router.Handler) route
 		sources = append(sources, cr)
 	}
 	for _, h := range router.FindHidden(patterns) {
-		rule, by := sources[h.Rule], sources[h.By]
-		b.faults.Warnf(rule.Pattern.Pos, "rule %q is never reached: rule %q on line %d matches everything it does; put the narrower rule first",
-			rule.Pattern.Value, by.Pattern.Value, by.Pattern.Pos.Line)
+		rule, by := sources[h.Rule].Pattern, sources[h.By].Pattern
+		b.faults.Warnf(rule.Pos, "rule %q is never reached: rule %q on line %d matches everything it does; %s",
+			rule.Value, by.Value, by.Pos.Line, adviceForHidden(patterns[h.Rule], patterns[h.By]))
 	}
 	*at.rules += len(rules)
 	return router.NewTable(rules, at.scope).Handler(next)
+}
+
+// adviceForHidden says what to do about a rule that another one hides, by
+// looking whether it would help to change their order.
+func adviceForHidden(rule, by *router.Pattern) string {
+	swapped := router.FindHidden([]*router.Pattern{rule, by})
+	switch {
+	case len(swapped) == 0:
+		return "put the narrower rule first"
+	case swapped[0].Rule == 1:
+		return "they are the same, remove one"
+	default:
+		return "rules without a host win over those with a wildcard host wherever they stand, so give that one a host as well"
+	}
 }
 
 // syntaxError reports what the router package found in text, at the column it
@@ -184,6 +198,10 @@ func (b *builder) syntaxError(text config.Text, what string, err error) {
 	var syntax *router.SyntaxError
 	if errors.As(err, &syntax) {
 		pos = text.At(syntax.Offset)
+	}
+	if strings.Contains(text.Value, "@") { // perhaps a password, which no log may have
+		b.faults.Errorf(pos, "%s: %v", what, err)
+		return
 	}
 	b.faults.Errorf(pos, "%s %q: %v", what, text.Value, err)
 }

@@ -35,7 +35,6 @@ type port struct {
 	store             *certs.Store // nil: plain
 	clientCert        bool         // a verified client certificate is required
 	allowEncodedSlash bool
-	keepOddHeaders    bool
 	trusted           []netip.Prefix
 
 	rules int

@@ -66,7 +66,7 @@ func (p *port) admit(r *http.Request, m *router.Match) (status int, reason strin
 	m.Query = r.URL.RawQuery
 	m.TLS = r.TLS != nil
 	p.findClient(r, m)
-	proxy.CleanRequest(r, m.Trusted, p.keepOddHeaders)
+	proxy.CleanRequest(r, m.Trusted)
 	return 0, ""
 }
 

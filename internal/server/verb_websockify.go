@@ -14,12 +14,7 @@ import (
 const defaultPing = 25 * time.Second
 
 func (b *builder) websockify(v *config.Websockify, at place, next router.Handler) router.Handler {
-	target := b.parseTarget(v.Target, at)
-	if target == nil {
-		return next
-	}
 	h := &proxy.Websockify{
-		Target:        target,
 		DialTimeout:   v.DialTimeout,
 		Ping:          pingInterval(v),
 		IdleTimeout:   v.IdleTimeout,
@@ -39,10 +34,33 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 	if v.Allow != nil {
 		h.Allow = b.destinations(v.Allow)
 	}
+	target := b.parseTarget(v.Target, at)
+	if target == nil {
+		return next
+	}
+	if err := checkTunnelTarget(target); err != nil {
+		b.faults.Errorf(v.Target.Pos, "websockify %q: %v", v.Target.Value, err)
+	}
+	h.Target = target
 	if target.FromRequest() && v.Allow == nil && !at.guarded {
 		b.faults.Warnf(v.Target.Pos, "open relay: the request chooses the host or port of %q and anybody may ask; add `allow: [\"*.lan:22\"]` to it, or `auth` or `allow` before it", v.Target.Value)
 	}
 	return h
+}
+
+// checkTunnelTarget tells what keeps t from being a place to connect to.
+func checkTunnelTarget(t *router.Target) error {
+	switch {
+	case t.Scheme == "unix":
+		return nil
+	case t.Scheme != "":
+		return errors.New("a TCP connection has no scheme, write host:port")
+	case t.Path != nil || t.Query != nil || t.Fragment != nil:
+		return errors.New("a TCP connection has no path, write host:port")
+	case t.Port == nil:
+		return errors.New("the port is missing, write host:port")
+	}
+	return nil
 }
 
 // destinations parses a websockify's allow list; each fault has its entry's

@@ -44,6 +44,11 @@ func (b *builder) redirect(v *config.Redirect, at place, next router.Handler) ro
 	if to == nil {
 		return next
 	}
+	switch to.Scheme {
+	case "unix", "h2c", "https+insecure":
+		b.faults.Errorf(v.To.Pos, "redirect %q: no browser knows %s addresses, write https://", v.To.Value, to.Scheme)
+		return next
+	}
 	return &proxy.Redirect{To: to, Code: v.Code, Next: next, Errors: at.errors}
 }
 
