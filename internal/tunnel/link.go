@@ -13,15 +13,15 @@ const (
 	// closeWait bounds the close handshake: how long the peer may take to
 	// answer our close frame.
 	closeWait = 5 * time.Second
-	// lingerWait is how long a connection on which we sent the first close
-	// frame stays open for a peer that sends nothing and does not close its
-	// side; lingerMost is the same for one that does send. Closing while the
-	// peer still sends (a ping is enough) makes the kernel reset the connection
-	// and throw away what a slow peer has not yet received.
+	// lingerWait is how long a connection stays open, after everything was
+	// sent, for a peer that sends nothing and does not close its side;
+	// lingerMost is the same for one that does send. Closing while the peer
+	// still sends (a ping is enough) makes the kernel reset the connection and
+	// throw away what a slow peer has not yet received.
 	lingerWait = 30 * time.Second
 	lingerMost = 5 * time.Minute
-	// answerWait is the same for a peer whose close frame we only answered: it
-	// has no use for anything but that answer.
+	// answerWait is the same where there is no data to lose, only our close
+	// frame: the peer closed first, or we stop in the middle.
 	answerWait = 2 * time.Second
 	// maxPending bounds what control frames may add to the output of a peer
 	// that does not read.
@@ -40,7 +40,7 @@ type link struct {
 	in   io.Reader // conn, preceded by what net/http had read of it already
 
 	closeWait, lingerWait time.Duration
-	closing               atomic.Bool // we have sent the first close frame, or are about to
+	patient               atomic.Bool // a slow peer is to get everything before the end
 
 	received atomic.Int64 // bytes read, control frames included
 	reading  atomic.Bool  // the library waits for the peer, not for our target
@@ -208,7 +208,7 @@ func (l *link) awaitPeer() {
 		return
 	}
 	wait, most := answerWait, answerWait
-	if l.closing.Load() {
+	if l.patient.Load() {
 		wait, most = l.lingerWait, lingerMost
 	}
 	end := time.Now().Add(most)
@@ -230,8 +230,8 @@ func (l *link) awaitPeer() {
 
 // expectClose is called before we send the first close frame, and bounds the
 // wait for the answer: the library does so between frames, but not within one.
-func (l *link) expectClose() {
-	l.closing.Store(true)
+func (l *link) expectClose(patient bool) {
+	l.patient.Store(patient)
 	_ = l.conn.SetReadDeadline(time.Now().Add(l.closeWait))
 }
 

@@ -154,7 +154,7 @@ func (t *joined) finish(e ending) {
 // answering, receive still delivers what it has sent.
 func (t *joined) closeWebSocket() {
 	if t.end.code != 0 {
-		t.ws.link.expectClose()
+		t.ws.link.expectClose(t.end.code == websocket.StatusNormalClosure)
 		_ = t.ws.ws.Close(t.end.code, cutReason(t.end.reason))
 	}
 	t.ws.CloseNow()

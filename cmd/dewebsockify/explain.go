@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"httpmaster/internal/tunnel"
+)
+
+// failure is what the user is told, and the exit code.
+type failure struct {
+	text string
+	code int
+}
+
+// explain says why a tunnel could not be opened.
+func (c *client) explain(err error) *failure {
+	if refused, ok := errors.AsType[*tunnel.RefusedError](err); ok {
+		return &failure{c.explainRefusal(refused), exitRefused}
+	}
+	if text := explainTLS(err, c.url); text != "" {
+		return &failure{"TLS: " + text, exitTLS}
+	}
+	server := c.url.Host
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case isDNS && dns.IsNotFound:
+		return &failure{fmt.Sprintf("there is no host %q", dns.Name), exitUnreachable}
+	case isDNS:
+		return &failure{fmt.Sprintf("the name %q cannot be looked up: %s", dns.Name, clean(dns.Err)), exitUnreachable}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{fmt.Sprintf("%s did not answer within %v", server, dialTimeout), exitUnreachable}
+	case isOp && op.Op == "proxyconnect":
+		return &failure{fmt.Sprintf("the proxy cannot be reached: %s", reason(op.Err)), exitUnreachable}
+	case isOp && op.Op == "dial":
+		return &failure{fmt.Sprintf("%s cannot be reached: %s", server, reason(err)), exitUnreachable}
+	}
+	return &failure{fmt.Sprintf("%s does not answer as a WebSocket does: %s", server, reason(err)), exitUnreachable}
+}
+
+// explainRefusal says what an HTTP status means, in the server's words where it
+// has some.
+func (c *client) explainRefusal(e *tunnel.RefusedError) string {
+	status := strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
+	switch {
+	case e.ByProxy && e.Status == http.StatusProxyAuthRequired:
+		return "the proxy wants a user and password: put them in HTTPS_PROXY, as http://user:password@proxy:port"
+	case e.ByProxy:
+		return fmt.Sprintf("the proxy refused to connect to %s: %s", c.url.Host, status)
+	case e.Location != "":
+		return fmt.Sprintf("the server redirects (%s) and redirects are not followed: use %s", status, webSocketURL(e.Location))
+	case e.Status == http.StatusUnauthorized && c.url.User == nil && c.dialer.Header["Authorization"] == nil:
+		return fmt.Sprintf("the server wants a user and password (%s): use %s", status, withUser(c.url))
+	case e.Status == http.StatusUnauthorized:
+		return fmt.Sprintf("the server does not accept this user and password (%s)", status)
+	}
+	text := fmt.Sprintf("the server refused the tunnel: %s", status)
+	if said := firstLine(e.Body, status); said != "" {
+		return text + ": " + said
+	}
+	if e.Status < 300 || e.Status == http.StatusNotFound {
+		return text + ": there is no WebSocket at this path"
+	}
+	return text
+}
+
+// firstLine is the first line of a refusal that says more than its status, made
+// fit for a terminal; "" if the answer is no plain text.
+func firstLine(body, status string) string {
+	for line := range strings.Lines(body) {
+		line = clean(line)
+		if strings.HasPrefix(line, "<") {
+			return ""
+		}
+		if line != "" && line != status {
+			return line
+		}
+	}
+	return ""
+}
+
+// clean makes what came from elsewhere fit for a terminal: one line, no control
+// characters, not too long.
+func clean(s string) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(s, "")))
+	const most = 200
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "..."
+	}
+	return s
+}
+
+// webSocketURL is where a redirect leads, as the user would write it.
+func webSocketURL(location string) string {
+	u, err := url.Parse(location)
+	if err != nil {
+		return clean(location)
+	}
+	switch u.Scheme {
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	}
+	return clean(u.Redacted())
+}
+
+// withUser is u with words in the place of user and password.
+func withUser(u *url.URL) string {
+	example := *u
+	example.User = url.UserPassword("user", "password")
+	return example.String()
+}
+
+// explainTLS says what went wrong with TLS, "" if something else did.
+func explainTLS(err error, server *url.URL) string {
+	if wrong, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Sprintf("the certificate is not for %s but for %s", wrong.Host, certificateNames(wrong.Certificate))
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Sprintf("the certificate of %s is signed by an authority that is not known here: use --ca FILE with the authority's certificate, or --insecure for a trial", server.Hostname())
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.Expired {
+			return fmt.Sprintf("the certificate of %s is valid from %s to %s", server.Hostname(),
+				invalid.Cert.NotBefore.UTC().Format("2006-01-02"), invalid.Cert.NotAfter.UTC().Format("2006-01-02 15:04 UTC"))
+		}
+		return fmt.Sprintf("the certificate of %s is not valid: %s", server.Hostname(), clean(invalid.Error()))
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return fmt.Sprintf("%s ended the handshake: %s", server.Host, clean(alert.Error()))
+	}
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	if noTLS || errors.Is(err, http.ErrSchemeMismatch) {
+		return fmt.Sprintf("%s does not speak TLS: use ws:// instead of wss://", server.Host)
+	}
+	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return clean(wrong.Error())
+	}
+	return ""
+}
+
+func certificateNames(cert *x509.Certificate) string {
+	names := append([]string(nil), cert.DNSNames...)
+	for _, ip := range cert.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return "no name at all"
+	}
+	return clean(strings.Join(names, ", "))
+}
+
+// reason is the innermost cause of a network error.
+func reason(err error) string {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "connection refused"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	return clean(err.Error())
+}
+
+// explainEnd says why an open tunnel broke.
+func explainEnd(err error) *failure {
+	if closed, ok := errors.AsType[*tunnel.CloseError](err); ok {
+		if said := clean(closed.Reason); said != "" {
+			return &failure{"the server closed the tunnel: " + said, exitBroken}
+		}
+		return &failure{fmt.Sprintf("the server closed the tunnel with code %d", closed.Code), exitBroken}
+	}
+	return &failure{clean(err.Error()), exitBroken}
+}
