@@ -1,9 +1,11 @@
 package server
 
 import (
+	"log/slog"
 	"sync"
 
 	"httpmaster/internal/certs"
+	"httpmaster/internal/middleware"
 	"httpmaster/proxy"
 )
 
@@ -60,16 +62,20 @@ func (p *pool[K, V]) put(key K, e *pooled[V]) {
 type resources struct {
 	upstreams pool[proxy.UpstreamSettings, *proxy.Upstream]
 	stores    pool[string, *runningStore]
+	passwords pool[string, *middleware.PasswordFile]
+	logs      middleware.LogFiles
 
 	authorityOnce sync.Once
 	localCA       *certs.Authority
 	authorityErr  error
 }
 
-func newResources() *resources {
+func newResources(log *slog.Logger) *resources {
 	r := &resources{}
+	r.logs.Log = log
 	r.upstreams.close = (*proxy.Upstream).Close
 	r.stores.close = (*runningStore).close
+	r.passwords.close = func(*middleware.PasswordFile) {} // it holds nothing open
 	return r
 }
 

@@ -37,7 +37,7 @@ type Server struct {
 
 // New makes a server that listens nowhere yet. It tells log what happens.
 func New(log *slog.Logger) *Server {
-	return &Server{log: log, shared: newResources(), listeners: make(map[string]*listener)}
+	return &Server{log: log, shared: newResources(log), listeners: make(map[string]*listener)}
 }
 
 // ErrStopped is what Apply gives after Shutdown.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"httpmaster/config"
+	"httpmaster/internal/middleware"
 	"httpmaster/proxy"
 	"httpmaster/router"
 )
@@ -22,6 +23,16 @@ func (b *builder) verb(t *config.Target, at place, next router.Handler) router.H
 		return &proxy.Reject{Code: v.Code, Page: b.errorPage(v.HTMLFile, at.errors)}
 	case *config.Static:
 		return b.static(v, at, next)
+	case *config.Auth:
+		return b.auth(v, at, next)
+	case *config.Log:
+		return b.accessLog(v, next)
+	case *config.Gzip:
+		return &middleware.Gzip{Level: v.Level, Next: next}
+	case *config.AddHeader:
+		return b.addHeader(v, at, next)
+	case *config.AddressFilter:
+		return &middleware.AddressFilter{Deny: v.Deny, Prefixes: v.Prefixes, Refuse: at.errors.Write, Next: next}
 	default:
 		b.faults.Errorf(t.Pos, "the verb %q is not available in this version", t.Verb.Name())
 		return next

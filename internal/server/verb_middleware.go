@@ -1,0 +1,59 @@
+package server
+
+import (
+	"httpmaster/config"
+	"httpmaster/internal/middleware"
+	"httpmaster/router"
+)
+
+func (b *builder) auth(v *config.Auth, at place, next router.Handler) router.Handler {
+	file := b.cfg.Resolve(v.File.Value)
+	users, release, err := b.server.shared.passwords.get(file, func() (*middleware.PasswordFile, error) {
+		return middleware.OpenPasswordFile(file, b.server.log)
+	})
+	if err != nil {
+		b.faults.Errorf(v.File.Pos, "auth: %v", err)
+		return next
+	}
+	b.gen.releases = append(b.gen.releases, release)
+	return &middleware.Auth{Users: users, Realm: v.Realm.Value, Refuse: at.errors.Write, Log: b.server.log, Next: next}
+}
+
+func (b *builder) accessLog(v *config.Log, next router.Handler) router.Handler {
+	format, known := middleware.LogFormatNamed(v.Type.Value)
+	if !known {
+		b.faults.Errorf(v.Type.Pos, "log: the type %q is not known, use combined, common or json", v.Type.Value)
+		return next
+	}
+	name := v.File.Value
+	if name != "stdout" && name != "stderr" {
+		name = b.cfg.Resolve(name)
+	}
+	file, err := b.server.shared.logs.Open(name)
+	if err != nil {
+		b.faults.Errorf(v.File.Pos, "log: %v", err)
+		return next
+	}
+	b.gen.releases = append(b.gen.releases, func() {
+		if err := file.Close(); err != nil {
+			b.server.log.Error("closing an access log", "file", name, "err", err)
+		}
+	})
+	return &middleware.AccessLog{File: file, Format: format, Next: next}
+}
+
+func (b *builder) addHeader(v *config.AddHeader, at place, next router.Handler) router.Handler {
+	if err := middleware.CheckHeaderName(v.Header.Value); err != nil {
+		b.faults.Errorf(v.Header.Pos, "%s: %v", v.Name(), err)
+		return next
+	}
+	value, err := router.ParseTemplate(v.Value.Value, at.scope)
+	if err != nil {
+		b.syntaxError(v.Value, v.Name(), err)
+		return next
+	}
+	if v.Response {
+		return &middleware.AddResponseHeader{Name: v.Header.Value, Value: value, Refuse: at.errors.Write, Next: next}
+	}
+	return &middleware.AddHeader{Name: v.Header.Value, Value: value, Refuse: at.errors.Write, Next: next}
+}
