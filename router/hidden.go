@@ -127,10 +127,13 @@ func (h *hostPattern) covers(o *hostPattern) bool {
 // covers compares forms without an optional last label: a form of l must cover
 // each one of o.
 func (l *labels) covers(o *labels) bool {
+	if !l.option && !o.option {
+		return l.coversForm(o)
+	}
 	for _, of := range o.forms() {
 		covered := false
 		for _, lf := range l.forms() {
-			covered = covered || lf.coversForm(of)
+			covered = covered || lf.coversForm(&of)
 		}
 		if !covered {
 			return false
@@ -151,7 +154,7 @@ func (l *labels) forms() []labels {
 	return []labels{without, with}
 }
 
-func (l labels) coversForm(o labels) bool {
+func (l *labels) coversForm(o *labels) bool {
 	extra := len(o.fixed) - len(l.fixed) // labels of o that the leading wildcard must take
 	if extra < 0 || !l.lead && (extra > 0 || o.lead) {
 		return false

@@ -137,15 +137,15 @@ func regexpEnd(text string) int {
 func compileRegexp(expr string, offset int, before, after string) (*regexp.Regexp, error) {
 	// By itself first: what is not balanced must not pair with the anchors.
 	_, err := regexp.Compile(expr)
-	var re *regexp.Regexp
-	if err == nil {
-		re, err = regexp.Compile(before + expr + after)
-	}
 	var fault *syntax.Error
 	if errors.As(err, &fault) {
 		return nil, syntaxf(offset, "the regexp does not compile: %s: %s", fault.Code, fault.Expr)
 	}
-	return re, err
+	re, err := regexp.Compile(before + expr + after)
+	if err != nil { // the anchor behind has been quoted
+		return nil, syntaxf(offset, `the regexp does not compile: \Q has no \E`)
+	}
+	return re, nil
 }
 
 // addNames adds the names of a regexp's groups.
