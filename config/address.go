@@ -79,7 +79,7 @@ func parseHost(s string) (string, error) {
 	case !bracketed && isHostName(s):
 		return strings.ToLower(s), nil
 	}
-	return "", fmt.Errorf("%s is not an address of this machine", quote(s))
+	return "", fmt.Errorf("%s is neither an IP address nor a host name", quote(s))
 }
 
 // isHostName tells whether s can be looked up: letters and digits with dots

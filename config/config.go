@@ -17,11 +17,12 @@ package config
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -105,12 +106,16 @@ func (l *loader) warnf(n *yaml.Node, format string, args ...any) {
 
 func position(n *yaml.Node) Pos { return Pos{Line: n.Line, Col: n.Column} }
 
-// quote shows a word of the file in a message, cut where it is long. Whole
-// targets are never shown: they may hold passwords.
+// quote shows a word of the file in a message, cut where it is long and without
+// what stands before an "@", which may be a password. Whole targets are never
+// shown.
 func quote(word string) string {
 	const most = 60
+	if at := strings.LastIndexByte(word, '@'); at >= 0 {
+		word = "…" + word[at:]
+	}
 	if runes := []rune(word); len(runes) > most {
 		word = string(runes[:most]) + "…"
 	}
-	return fmt.Sprintf("%q", word)
+	return strconv.Quote(word)
 }

@@ -34,12 +34,14 @@ func (f Fault) String() string {
 // Faults collects everything found in one file. The zero value is empty and
 // ready to use; File is filled in for each fault added.
 type Faults struct {
-	File string
-	list []Fault
+	File   string
+	list   []Fault
+	errors int // how many of list are no warnings
 }
 
 // Errorf adds an error at pos.
 func (fs *Faults) Errorf(pos Pos, format string, args ...any) {
+	fs.errors++
 	fs.list = append(fs.list, Fault{File: fs.File, Pos: pos, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -66,17 +68,6 @@ func (fs *Faults) Err() error {
 		lines[i] = f.String()
 	}
 	return fmt.Errorf("%s", strings.Join(lines, "\n"))
-}
-
-// errors counts the errors so far.
-func (fs *Faults) errors() int {
-	n := 0
-	for _, f := range fs.list {
-		if !f.Warning {
-			n++
-		}
-	}
-	return n
 }
 
 func (fs *Faults) sorted(warnings bool) []Fault {

@@ -84,9 +84,9 @@ func (l *loader) verb(whole, name, word, arg Text) Verb {
 		l.faults.Errorf(word.Pos, `nothing can stand between %q and its argument; write "%s -> ..."`, d.name, d.name)
 		return nil
 	}
-	before := l.faults.errors()
+	before := l.faults.errors
 	v := d.short(l, whole, word, arg)
-	if l.faults.errors() > before {
+	if l.faults.errors > before {
 		return nil
 	}
 	return v

@@ -20,7 +20,7 @@ var (
 	folder   = kind[Text]{"folder name", readText}
 	texts    = kind[[]Text]{"list of text", readTexts}
 	files    = kind[[]Text]{"file name or list of them", readTexts}
-	flag     = kind[bool]{"true or false", readBool}
+	boolean  = kind[bool]{"true or false", readBool}
 	duration = kind[time.Duration]{"duration (30s, 5m, 1h)", readDuration}
 	millis   = kind[time.Duration]{"milliseconds", readMillis}
 	networks = kind[[]netip.Prefix]{"list of addresses and CIDRs", readPrefixes}

@@ -38,9 +38,9 @@ var portTable = table[Port]{
 			"the config's", "how long a client's connection may be silent during a request"),
 		in("proxyTargetTimeout", millis, func(p *Port) *time.Duration { return &p.ProxyTargetTimeout },
 			"the config's", "how long an upstream may be silent during a request"),
-		in("allowEncodedSlash", flag, func(p *Port) *bool { return &p.AllowEncodedSlash },
+		in("allowEncodedSlash", boolean, func(p *Port) *bool { return &p.AllowEncodedSlash },
 			"false", "let %2F in a path through instead of answering 400"),
-		in("keepOddHeaders", flag, func(p *Port) *bool { return &p.KeepOddHeaders },
+		in("keepOddHeaders", boolean, func(p *Port) *bool { return &p.KeepOddHeaders },
 			"false", "forward headers whose names have more than letters, digits and hyphens"),
 	},
 	stray: func(name string) string {
@@ -103,11 +103,16 @@ func (l *loader) misspelled(pairs []pair) bool {
 	found := false
 	for _, line := range pairs {
 		word := line.key.Value
-		if near := Suggest(word, portTable.names()); near != "" && isBareWord(word) {
-			l.errorf(line.key, "unknown key %s, did you mean %q? (a rule for a host of that name is written %s)",
-				quote(word), near, quote(word+"/*"))
-			found = true
+		near := Suggest(word, portTable.names())
+		if near == "" || !isBareWord(word) {
+			continue
 		}
+		found = true
+		hint := ""
+		if line.value.Kind == yaml.ScalarNode { // a router would be a map
+			hint = " (a rule for a host of that name is written " + quote(word+"/*") + ")"
+		}
+		l.errorf(line.key, "unknown key %s, did you mean %q?%s", quote(word), near, hint)
 	}
 	return found
 }

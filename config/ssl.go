@@ -11,29 +11,17 @@ var sslEntry = kind[*SSL]{"map", func(l *loader, name string, n *yaml.Node, into
 	s := &SSL{Pos: position(n)}
 	s.Pair.Pos = s.Pos
 	*into = s
+	before := l.faults.errors
 	sslTable.read(l, name, n, s)
+	if l.faults.errors > before { // the reason for whatever is missing
+		return
+	}
 	l.checkPair(n, "ssl", s.Pair)
-	none := s.CertDir.Value == "" && s.Pair.Key.Value == "" && s.Pair.Cert.Value == "" &&
-		len(s.SNI) == 0 && !s.LetsEncrypt && !s.SelfSigned
-	if none && n.Kind == yaml.MappingNode && !l.faultyBelow(n) {
+	if s.CertDir.Value == "" && s.Pair.Key.Value == "" && s.Pair.Cert.Value == "" && len(s.Pair.CA) == 0 &&
+		len(s.SNI) == 0 && !s.LetsEncrypt && !s.SelfSigned {
 		l.errorf(n, "ssl names no certificate; it needs certDir, key and cert, SNI, letsencrypt: true or selfSigned: true")
 	}
 }}
-
-// faultyBelow tells whether an error was found in the lines of n, which then
-// may be the reason for what is missing.
-func (l *loader) faultyBelow(n *yaml.Node) bool {
-	places := make(map[Pos]bool)
-	for _, c := range n.Content {
-		places[position(follow(c))] = true
-	}
-	for _, f := range l.faults.list {
-		if !f.Warning && places[f.Pos] {
-			return true
-		}
-	}
-	return false
-}
 
 var sslTable = table[SSL]{keys: []key[SSL]{
 	in("certDir", folder, func(s *SSL) *Text { return &s.CertDir },
@@ -48,9 +36,9 @@ var sslTable = table[SSL]{keys: []key[SSL]{
 		"none", "intermediate certificates for cert"),
 	in("SNI", sniMap, func(s *SSL) *[]NamedPair { return &s.SNI },
 		"none", "certificates by host name"),
-	in("letsencrypt", flag, func(s *SSL) *bool { return &s.LetsEncrypt },
+	in("letsencrypt", boolean, func(s *SSL) *bool { return &s.LetsEncrypt },
 		"false", "certificates by ACME for the literal hosts of this port; needs modules.letsencrypt"),
-	in("selfSigned", flag, func(s *SSL) *bool { return &s.SelfSigned },
+	in("selfSigned", boolean, func(s *SSL) *bool { return &s.SelfSigned },
 		"false", "certificates by an authority of its own, for trying things out"),
 	in("clientAuth", clientAuth, func(s *SSL) **ClientAuth { return &s.ClientAuth },
 		"none", "ask clients for a certificate"),
@@ -111,14 +99,24 @@ var sniMap = kind[[]NamedPair]{"map of host name to key and cert", func(l *loade
 		}
 		named := NamedPair{Name: l.src.text(p.key)}
 		named.Pos = position(p.value)
-		pairTable.read(l, what, p.value, &named.KeyPair)
-		if p.value.Kind == yaml.MappingNode && named.Key.Value == "" && named.Cert.Value == "" && !l.faultyBelow(p.value) {
-			l.errorf(p.value, "%s names no certificate; it needs key and cert", what)
-		}
-		l.checkPair(p.value, what, named.KeyPair)
-		*into = append(*into, named)
+		*into = append(*into, l.namedPair(what, p.value, named))
 	}
 }}
+
+// namedPair fills in the files of named from n.
+func (l *loader) namedPair(what string, n *yaml.Node, named NamedPair) NamedPair {
+	before := l.faults.errors
+	pairTable.read(l, what, n, &named.KeyPair)
+	if l.faults.errors > before {
+		return named
+	}
+	if named.Key.Value == "" && named.Cert.Value == "" {
+		l.errorf(n, "%s names no certificate; it needs key and cert", what)
+		return named
+	}
+	l.checkPair(n, what, named.KeyPair)
+	return named
+}
 
 var pairTable = table[KeyPair]{keys: []key[KeyPair]{
 	in("key", file, func(p *KeyPair) *Text { return &p.Key }, "required", "private key"),
@@ -134,7 +132,6 @@ var pairTable = table[KeyPair]{keys: []key[KeyPair]{
 // checkPair wants key and cert together.
 func (l *loader) checkPair(n *yaml.Node, what string, p KeyPair) {
 	switch {
-	case l.faultyBelow(n):
 	case p.Key.Value != "" && p.Cert.Value == "":
 		l.errorf(n, "%s has a key and no cert", what)
 	case p.Key.Value == "" && p.Cert.Value != "":

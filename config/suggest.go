@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // Suggest gives the word of known that word was most likely meant to be, or ""
 // when none is near: one slip (a letter missing, added, wrong, or two swapped)
@@ -26,7 +29,7 @@ func Suggest(word string, known []string) string {
 func distance(a, b string) int {
 	const longest = 40
 	if len(a) > longest || len(b) > longest {
-		return longest
+		return math.MaxInt
 	}
 	var rows [longest + 1][longest + 1]int
 	for i := range len(a) + 1 {

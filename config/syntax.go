@@ -2,8 +2,8 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -26,6 +26,11 @@ func (l *loader) document(content []byte) *yaml.Node {
 		return nil
 	}
 	documents, err := decode(bytes.NewReader(content))
+	if err != nil && json.Valid(content) {
+		content = unescapeSlashes(content)
+		l.src = newSource(content)
+		documents, err = decode(bytes.NewReader(content))
+	}
 	if err != nil {
 		l.syntaxError(content, err)
 		return nil
@@ -70,8 +75,8 @@ func (l *loader) readable(content []byte) bool {
 func decode(r io.Reader) (documents []*yaml.Node, err error) {
 	defer func() {
 		// The library panics on inputs that its authors did not foresee.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("cannot be parsed (%v)", p)
+		if recover() != nil {
+			err = errors.New("the parser does not understand this")
 		}
 	}()
 	d := yaml.NewDecoder(r)
@@ -85,6 +90,23 @@ func decode(r io.Reader) (documents []*yaml.Node, err error) {
 		documents = append(documents, &n)
 	}
 	return documents, nil
+}
+
+// unescapeSlashes removes the one escape of JSON that the library does not know.
+// Places behind one are off by a column each, in its line.
+func unescapeSlashes(content []byte) []byte {
+	out := make([]byte, 0, len(content))
+	for i := 0; i < len(content); i++ {
+		if content[i] == '\\' && content[i+1] == '/' {
+			continue
+		}
+		out = append(out, content[i])
+		if content[i] == '\\' {
+			i++
+			out = append(out, content[i])
+		}
+	}
+	return out
 }
 
 // byteReader hands out content byte by byte, so that its offset tells how far
@@ -103,36 +125,53 @@ func (r *byteReader) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
+const (
+	noStart   = "@`%" // what cannot begin a value
+	lookahead = 4     // how far the library reads ahead
+)
+
+const tabMessage = "a tab is used to indent; use spaces"
+
+// whereabouts says how to find the place of a syntax error.
+type whereabouts int
+
+const (
+	// near: where the library stopped reading. The line that it tells is none
+	// or the start of what surrounds the fault.
+	near whereabouts = iota
+	// begins: the line that it tells, where something begins that does not end.
+	begins
+	// tabbed is near, and a tab before the line's text is the likely reason.
+	tabbed
+)
+
 // syntaxMessages says what the library's messages mean to the author of a
-// config. Where begins is set the fault is where something begins that does
-// not end as it should, and the library's line is that; otherwise its line is
-// the start of what surrounds the fault, or none, and where it stopped reading
-// is nearer.
+// config.
 var syntaxMessages = []struct {
 	library string
-	begins  bool
+	where   whereabouts
 	message string
 }{
-	{"tab character", false, "a tab is used to indent; use spaces"},
-	{"mapping values are not allowed", false, `a second ": " in one line, or a wrong indentation; put a value that has a colon in it in quotes`},
-	{"could not find expected ':'", true, `a ": " is missing after this, or a quote is not closed`},
-	{"found unexpected end of stream", true, "a quote opens here and is never closed"},
-	{"found unexpected document indicator", true, "a quote opens here and is not closed before the document ends"},
-	{"found unknown escape character", false, `in double quotes a backslash begins an escape; write \\ or use single quotes`},
-	{"expected hexdecimal number", false, `in double quotes \x, \u and \U want hexadecimal digits; for a backslash write \\`},
-	{"invalid Unicode character escape", false, `in double quotes \u and \U want a valid character; for a backslash write \\`},
-	{"expected alphabetic or numeric character", false, `what begins with "*" or "&" must be in quotes, such as "*.example.com"`},
-	{"unknown anchor", false, `what begins with "*" must be in quotes; without them it refers to an anchor, and there is none of this name`},
-	{"did not find expected ',' or '}'", false, `a "," or the closing "}" is missing before this`},
-	{"did not find expected ',' or ']'", false, `a "," or the closing "]" is missing before this`},
-	{"did not find expected key", false, "this line is not indented like the ones it belongs to, or the one before it is not finished"},
-	{"did not find expected '-' indicator", false, `this line is not indented like the list it belongs to, or lacks its "- "`},
-	{"block sequence entries are not allowed", false, `a list item ("- ") cannot stand here; begin the list on a line of its own`},
-	{"mapping keys are not allowed", false, `a "? " cannot stand here; put it in quotes if it belongs to a value`},
-	{"did not find expected node content", false, "a value is missing here"},
-	{"expected <document start>", false, "the config is over before this; check the brackets and the indentation above"},
-	{"cannot start any token", false, "a value cannot begin with this character; put it in quotes"},
-	{"exceeded max depth", false, "nested too deeply"},
+	{"tab character", tabbed, tabMessage},
+	{"mapping values are not allowed", near, `a second ": " in one line (put a value with a colon in quotes), a wrong indentation, or the line above lacks its ":"`},
+	{"could not find expected ':'", begins, `a ": " is missing after this, or a quote is not closed`},
+	{"found unexpected end of stream", begins, "a quote opens here and is never closed"},
+	{"found unexpected document indicator", begins, "a quote opens here and is not closed before the document ends"},
+	{"found unknown escape character", near, `in double quotes a backslash begins an escape; write \\ or use single quotes`},
+	{"expected hexdecimal number", near, `in double quotes \x, \u and \U want hexadecimal digits; for a backslash write \\`},
+	{"invalid Unicode character escape", near, `in double quotes \u and \U want a valid character; for a backslash write \\`},
+	{"expected alphabetic or numeric character", near, `what begins with "*" or "&" must be in quotes, such as "*.example.com"`},
+	{"unknown anchor", near, `what begins with "*" must be in quotes; without them it refers to an anchor, and there is none of this name`},
+	{"did not find expected ',' or '}'", near, `a "," or the closing "}" is missing before this, perhaps at the end of a line above`},
+	{"did not find expected ',' or ']'", near, `a "," or the closing "]" is missing before this, perhaps at the end of a line above`},
+	{"did not find expected key", near, "this cannot stand here: the line is indented unlike its neighbours, a bracket or quote is one too many, or what is before it is not finished"},
+	{"did not find expected '-' indicator", near, `this line is not indented like the list it belongs to, or lacks its "- "`},
+	{"block sequence entries are not allowed", near, `a list item ("- ") cannot stand here; begin the list on a line of its own`},
+	{"mapping keys are not allowed", near, `a "? " cannot stand here; put it in quotes if it belongs to a value`},
+	{"did not find expected node content", near, "a value is missing here"},
+	{"expected <document start>", near, "the config is over before this; check the brackets and the indentation above"},
+	{"cannot start any token", tabbed, "a value cannot begin with this character; put it in quotes"},
+	{"exceeded max depth", near, "nested too deeply"},
 }
 
 // syntaxError reports what the YAML library complained about, with a place
@@ -148,16 +187,20 @@ func (l *loader) syntaxError(content []byte, err error) {
 	}
 	progress := &byteReader{content: content}
 	_, _ = decode(progress) // fails as before
-	pos := l.src.at(lastVisible(content[:progress.offset]))
+	stopped := lastVisible(content[:progress.offset])
+	if i := bytes.LastIndexAny(content[:stopped+1], noStart); i >= stopped-lookahead && strings.Contains(text, "cannot start") {
+		stopped = i
+	}
+	pos := l.src.at(stopped)
 	for _, m := range syntaxMessages {
 		if !strings.Contains(text, m.library) {
 			continue
 		}
-		if m.begins {
+		if m.where == begins {
 			pos = l.firstVisible(lineNumber)
 		}
-		if l.tabAt(pos) {
-			m.message = syntaxMessages[0].message
+		if tab, ok := l.indentingTab(pos); ok && m.where == tabbed {
+			pos, m.message = tab, tabMessage
 		}
 		l.faults.Errorf(pos, "%s", m.message)
 		return
@@ -180,11 +223,13 @@ func (l *loader) firstVisible(number int) Pos {
 	return l.src.at(line.start + len(text) - len(bytes.TrimLeft(text, " \t")))
 }
 
-// tabAt tells whether a line is indented with a tab, which is then the reason
-// for whatever the library found there.
-func (l *loader) tabAt(pos Pos) bool {
+// indentingTab gives the place of a tab in front of a line's text, unless the
+// text has a character that itself cannot begin a value: between brackets tabs
+// may indent.
+func (l *loader) indentingTab(pos Pos) (Pos, bool) {
 	line := l.src.lines[pos.Line-1]
 	text := l.src.content[line.start:line.end]
 	indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
-	return bytes.Contains(indent, []byte("\t"))
+	tab := bytes.IndexByte(indent, '\t')
+	return Pos{Line: pos.Line, Col: tab + 1}, tab >= 0 && !bytes.ContainsAny(text, noStart)
 }

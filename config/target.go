@@ -173,9 +173,9 @@ func (l *loader) verbObject(n, name *yaml.Node, pairs []pair) *Target {
 		l.errorf(name, "%s", unknownVerb(t.Value))
 		return nil
 	}
-	before := l.faults.errors()
+	before := l.faults.errors
 	v := d.object(l, n, pairs)
-	if l.faults.errors() > before {
+	if l.faults.errors > before {
 		return nil
 	}
 	return &Target{Pos: position(n), Verb: v}

@@ -17,13 +17,13 @@ var topTable = table[Config]{
 			"none", "chain elements that every request passes first, before the port's own"),
 		in("modules", object("modules", &modulesTable), func(c *Config) *Modules { return &c.Modules },
 			"none", "services that belong to no single port"),
-		in("watchConfig", flag, func(c *Config) *bool { return &c.WatchConfig },
+		in("watchConfig", boolean, func(c *Config) *bool { return &c.WatchConfig },
 			"false", "reload when this file changes"),
 		in("user", text, func(c *Config) *Text { return &c.User },
 			"stay", "user to become once the ports are open"),
 		in("group", text, func(c *Config) *Text { return &c.Group },
 			"the user's", "group to become once the ports are open"),
-		in("silent", flag, func(c *Config) *bool { return &c.Silent },
+		in("silent", boolean, func(c *Config) *bool { return &c.Silent },
 			"false", "no notices on the terminal"),
 		in("errorHtmlFile", file, func(c *Config) *Text { return &c.ErrorHTMLFile },
 			"built in", "page for errors; pictures beside it are put into it"),
@@ -56,8 +56,9 @@ var modulesTable = table[Modules]{keys: []key[Modules]{
 
 var letsEncrypt = kind[*LetsEncrypt]{"map", func(l *loader, name string, n *yaml.Node, into **LetsEncrypt) {
 	le := &LetsEncrypt{Pos: position(n)}
+	before := l.faults.errors
 	letsEncryptTable.read(l, name, n, le)
-	if n.Kind == yaml.MappingNode && !le.AgreeTOS {
+	if !le.AgreeTOS && l.faults.errors == before {
 		l.errorf(n, `letsencrypt needs "agreeTos: true": certificates are only given to those who agree to the authority's terms`)
 	}
 	*into = le
@@ -68,7 +69,7 @@ var letsEncryptTable = table[LetsEncrypt]{keys: []key[LetsEncrypt]{
 		"", "folder that keeps the account and the certificates between runs")),
 	in("email", text, func(le *LetsEncrypt) *Text { return &le.Email },
 		"none", "where the authority writes to when something is wrong"),
-	in("agreeTos", flag, func(le *LetsEncrypt) *bool { return &le.AgreeTOS },
+	in("agreeTos", boolean, func(le *LetsEncrypt) *bool { return &le.AgreeTOS },
 		"required", "true: you agree to the authority's terms of service"),
 	in("domains", texts, func(le *LetsEncrypt) *[]Text { return &le.Domains },
 		"none", "names to have certificates for besides the literal hosts of the rules"),
@@ -85,7 +86,7 @@ var agent = kind[Agent]{"map", func(l *loader, name string, n *yaml.Node, into *
 }}
 
 var agentTable = table[Agent]{keys: []key[Agent]{
-	in("keepAlive", optional(flag), func(a *Agent) **bool { return &a.KeepAlive },
+	in("keepAlive", optional(boolean), func(a *Agent) **bool { return &a.KeepAlive },
 		"true", "use a connection for more than one request"),
 	in("maxSockets", whole(0, 1_000_000), func(a *Agent) *int { return &a.MaxSockets },
 		"0", "connections to one upstream at a time; 0 is no limit"),
