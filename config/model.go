@@ -100,7 +100,8 @@ type Address struct {
 	Path    string // for "unix"; resolved against the config file's folder
 }
 
-// Port is one listening address and what is served there.
+// Port is one listening address and what is served there. Network of an address
+// that is faulty is empty.
 type Port struct {
 	Address            Address
 	Target             *Target // the router, or the single target; nil when faulty
@@ -148,7 +149,9 @@ type ClientAuth struct {
 	Require bool // mode: require (the default); request otherwise
 }
 
-// Target is what answers: exactly one of Verb, Chain and Router is set.
+// Target is what answers: exactly one of Verb, Chain and Router is set. A
+// *Target is nil where the file has a fault, which then is reported: in a
+// chain, a rule or a port.
 type Target struct {
 	Pos    Pos
 	Verb   Verb      // a handler or a middleware
