@@ -44,7 +44,7 @@ func (t *Template) Append(dst []byte, m *Match, e Encoding) ([]byte, error) {
 		case p.kind == literalPart:
 			out = append(out, p.text...)
 		case e == FileText && !isPlainName(p.value(m)):
-			return dst, captureError([]byte(p.value(m)), "a plain piece of a file name")
+			return dst, captureError(p.value(m), "a plain piece of a file name")
 		default:
 			out = p.append(out, m, e)
 		}
@@ -54,7 +54,7 @@ func (t *Template) Append(dst []byte, m *Match, e Encoding) ([]byte, error) {
 	case Raw:
 		for _, c := range text {
 			if isControl(c) && c != '\t' {
-				return dst, captureError(text, "free of control characters")
+				return dst, captureError(string(text), "free of control characters")
 			}
 		}
 	case HostText:
@@ -65,11 +65,11 @@ func (t *Template) Append(dst []byte, m *Match, e Encoding) ([]byte, error) {
 		return appendHost(dst, host), nil
 	case PortText:
 		if port, err := canonicalPort(string(text)); err != nil || port != string(text) {
-			return dst, captureError(text, "a port from 1 to 65535")
+			return dst, captureError(string(text), "a port from 1 to 65535")
 		}
 	case PathText, FileText:
 		if hasDotSegment(string(text)) {
-			return dst, captureError(text, "a path without . and .. in it")
+			return dst, captureError(string(text), "a path without . and .. in it")
 		}
 		if e == PathText {
 			return out[:len(dst)+len(mergeLeadingSlashes(text))], nil
@@ -144,7 +144,7 @@ func (t *Template) host(text string) (string, error) {
 	}
 	host, err := asciiHost(text)
 	if err != nil {
-		return "", captureError([]byte(text), "a plain host name or IP address")
+		return "", captureError(text, "a plain host name or IP address")
 	}
 	return host, nil
 }

@@ -24,7 +24,7 @@ func (s Scope) With(p *Pattern) Scope { return Scope{slices.Concat(s.names, p.na
 func (s Scope) capture(name string, offset int) (int, error) {
 	if !isDigits(name) {
 		for i := len(s.names) - 1; i >= 0; i-- {
-			if s.names[i] == name {
+			if name != "" && s.names[i] == name {
 				return i + 1, nil
 			}
 		}

@@ -128,7 +128,7 @@ func (t *Target) URL(m *Match) (string, error) {
 			host = strings.Trim(m.Host, "[]")
 		}
 		if host == "" {
-			return "", captureError(nil, "a host")
+			return "", captureError("", "a host")
 		}
 		out = append(append(out, t.scheme(m)...), "://"...)
 		out = appendHost(out, host)

@@ -133,7 +133,7 @@ func (p *part) value(m *Match) string {
 // error quotes the request.
 var ErrCapture = errors.New("a part of the request does not fit its place in the target")
 
-func captureError(text []byte, want string) error {
+func captureError(text, want string) error {
 	const most = 100 // is enough to see in a log what it was
 	return fmt.Errorf("%w: %.*q is not %s", ErrCapture, most, text, want)
 }
