@@ -51,9 +51,7 @@ func TestApp(t *testing.T) {
 	})
 	t.Run("port in the Host header", func(t *testing.T) {
 		port := strconv.Itoa(s.tls)
-		s.names.mu.Lock()
-		s.names.addresses["myserver.com:"+port] = s.address(s.tls)
-		s.names.mu.Unlock()
+		s.names.add("myserver.com:"+port, s.address(s.tls))
 		_, body := get(t, client, "https://myserver.com:"+port+"/")
 		wantLines(t, body,
 			"GET /",
@@ -108,7 +106,7 @@ func TestErrorAnswers(t *testing.T) {
 	few := freePort(t)
 	writeFile(t, file, fmt.Sprintf("ports: {\"127.0.0.1:%d\": {\"known.example\": %d}}\n", few, freePort(t)))
 	startServer(t, file)
-	s.names.addresses["unknown.example:80"] = s.address(few)
+	s.names.add("unknown.example:80", s.address(few))
 	client := s.httpClient(t)
 
 	for _, test := range []struct {

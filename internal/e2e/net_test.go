@@ -100,7 +100,6 @@ type names struct {
 
 	mu        sync.Mutex
 	addresses map[string]string // "host:port" -> address
-	asked     []string          // what clients wanted to connect to
 }
 
 func newNames(t *testing.T, addresses map[string]string) *names {
@@ -113,6 +112,20 @@ func newNames(t *testing.T, addresses map[string]string) *names {
 // env makes Go programs and curl use n.
 func (n *names) env() []string { return []string{"HTTPS_PROXY=" + n.url} }
 
+// add makes n know one more place.
+func (n *names) add(host, address string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.addresses[host] = address
+}
+
+// address gives the place of "host:port", "" if it is not known.
+func (n *names) address(host string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.addresses[host]
+}
+
 func (n *names) serve(client net.Conn) {
 	in := bufio.NewReader(client)
 	request, err := http.ReadRequest(in)
@@ -120,11 +133,8 @@ func (n *names) serve(client net.Conn) {
 		io.WriteString(client, "HTTP/1.1 405 Method Not Allowed\r\n\r\n")
 		return
 	}
-	n.mu.Lock()
-	n.asked = append(n.asked, request.Host)
-	address, known := n.addresses[request.Host]
-	n.mu.Unlock()
-	if !known {
+	address := n.address(request.Host)
+	if address == "" {
 		io.WriteString(client, "HTTP/1.1 502 No Such Host\r\n\r\n")
 		return
 	}

@@ -25,19 +25,20 @@ func TestOpenSSH(t *testing.T) {
 
 	for _, test := range []struct {
 		name   string
+		back   bool // also copy back what was copied there; once in each form is enough
 		config func(t *testing.T) string
 	}{
-		{"port, static rule", func(t *testing.T) string { return portConfig(t, d, s, staticURL) }},
-		{"port, relay rule", func(t *testing.T) string {
+		{"port, static rule", true, func(t *testing.T) string { return portConfig(t, d, s, staticURL) }},
+		{"port, relay rule", false, func(t *testing.T) string {
 			return portConfig(t, d, s, fmt.Sprintf("wss://myserver.com/ssh/127.0.0.1/%d", d.port))
 		}},
-		{"ProxyCommand, static rule", func(t *testing.T) string { return proxyCommandConfig(t, d, s, staticURL) }},
-		{"ProxyCommand, relay rule", func(t *testing.T) string { return proxyCommandConfig(t, d, s, relay) }},
+		{"ProxyCommand, static rule", false, func(t *testing.T) string { return proxyCommandConfig(t, d, s, staticURL) }},
+		{"ProxyCommand, relay rule", true, func(t *testing.T) string { return proxyCommandConfig(t, d, s, relay) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &remote{config: test.config(t), env: s.names.env(), ssh: need(t, "openssh-client", "ssh")}
 			t.Run("ssh", r.testSSH)
-			t.Run("scp", func(t *testing.T) { r.testSCP(t, source) })
+			t.Run("scp", func(t *testing.T) { r.testSCP(t, source, test.back) })
 			t.Run("sftp", func(t *testing.T) { r.testSFTP(t, source) })
 			t.Run("rsync", func(t *testing.T) { r.testRsync(t, source) })
 			t.Run("git", r.testGit)
@@ -132,12 +133,15 @@ func (r *remote) testSSH(t *testing.T) {
 	}
 }
 
-func (r *remote) testSCP(t *testing.T, source *payloadTree) {
+func (r *remote) testSCP(t *testing.T, source *payloadTree, backToo bool) {
 	scp := need(t, "openssh-client", "scp")
 	there, back := filepath.Join(t.TempDir(), "there"), filepath.Join(t.TempDir(), "back")
 	mustRun(t, r.env, scp, "-q", "-F", r.config, source.big, "server:"+there)
 	if got, _, _ := strings.Cut(r.command(t, "sha256sum "+there), " "); got != source.sum {
 		t.Errorf("the copied file has the checksum %q there, %q here", got, source.sum)
+	}
+	if !backToo {
+		return
 	}
 	mustRun(t, r.env, scp, "-q", "-F", r.config, "server:"+there, back)
 	if got := sumOfFile(t, back); got != source.sum {

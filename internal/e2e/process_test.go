@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -222,12 +221,13 @@ func startServer(t *testing.T, config string, args ...string) *process {
 	return p
 }
 
-// startClient runs dewebsockify URL with a free local port and waits until it
-// listens there.
+// startClient runs dewebsockify with a free local port behind args and gives
+// the address that it says it listens on.
 func startClient(t *testing.T, env []string, args ...string) (p *process, address string) {
 	t.Helper()
-	port := strconv.Itoa(freePort(t))
-	p = start(t, env, clientProgram, append(args, port)...)
-	p.waitFor(t, 0, port)
-	return p, "127.0.0.1:" + port
+	p = start(t, env, clientProgram, append(args, "0")...)
+	line := p.lineWith(t, "listening on ")
+	_, address, _ = strings.Cut(line, "listening on ")
+	address, _, _ = strings.Cut(address, ",")
+	return p, address
 }

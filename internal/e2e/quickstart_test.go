@@ -75,7 +75,7 @@ func quickstartSSH(t *testing.T, env []string, root, url string) {
 		return
 	}
 	got := run(t, env, nil, clientProgram, "--ca", root, url, "-")
-	if got.code == 0 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, "502") {
-		t.Errorf("with nothing on port 22: exit code %d, stdout %q, stderr %q, want one line that names 502", got.code, got.stdout, got.stderr)
+	if got.code != 4 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, "502") {
+		t.Errorf("with nothing on port 22: exit code %d, stdout %q, stderr %q, want 4 and one line that names 502", got.code, got.stdout, got.stderr)
 	}
 }

@@ -34,7 +34,6 @@ type setup struct {
 	ssh   int    // port of the static rule's target; 0: a free one
 	relay string // what stands for the target of the rule /ssh/*/*; "": as shipped
 	app   int    // port of the app; 0: a free one, nothing listens there
-	hosts []string
 }
 
 // allowing is a target for setup.relay that lets clients reach the addresses.
@@ -72,7 +71,7 @@ func startSite(t *testing.T, s setup) *site {
 	writeFile(t, st.config, example(t, "http-master.yaml", changes...))
 
 	addresses := make(map[string]string)
-	for _, host := range append(s.hosts, "myserver.com", "mywebsite.net", "www.mywebsite.net", "a.apps.example", "elsewhere.example") {
+	for _, host := range []string{"myserver.com", "mywebsite.net", "www.mywebsite.net", "elsewhere.example"} {
 		addresses[host+":80"] = st.address(st.plain)
 		addresses[host+":443"] = st.address(st.tls)
 	}
@@ -104,11 +103,7 @@ func (s *site) address(port int) string { return "127.0.0.1:" + strconv.Itoa(por
 // httpClient speaks to the site by its real names, trusts the test's root, and
 // follows no redirects.
 func (s *site) httpClient(t *testing.T) *http.Client {
-	return newHTTPClient(t, &tls.Config{RootCAs: testCA().pool()}, func(address string) string {
-		s.names.mu.Lock()
-		defer s.names.mu.Unlock()
-		return s.names.addresses[address]
-	})
+	return newHTTPClient(t, &tls.Config{RootCAs: testCA().pool()}, s.names.address)
 }
 
 // newHTTPClient gives a client for HTTP/1.1 and HTTP/2 whose connections go to

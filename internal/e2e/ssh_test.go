@@ -142,8 +142,8 @@ func TestRelayAsShipped(t *testing.T) {
 			}
 			code := p.exitCode(t)
 			text := p.output.String()
-			if code == 0 || strings.Count(text, "\n") != 1 || !strings.Contains(text, "403") {
-				t.Errorf("%s: exit code %d, stderr %q: want another code and one line that names 403", host, code, text)
+			if code != 4 || strings.Count(text, "\n") != 1 || !strings.Contains(text, "403") {
+				t.Errorf("%s: exit code %d, stderr %q: want 4 and one line that names 403", host, code, text)
 			}
 		}
 	})
