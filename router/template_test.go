@@ -83,7 +83,11 @@ func TestTemplateLiteral(t *testing.T) {
 func TestScopeNests(t *testing.T) {
 	outer := Scope{}.With(pattern(t, "*.a.com/x/*"))
 	left := outer.With(pattern(t, `/^/x/(?P<id>\d+)/(?P<rest>.*)`))
-	right := outer.With(pattern(t, "*/x/*/y")) // must not write into left's names
+	right := outer.With(pattern(t, "*/x/*/y"))
+	// Scopes made of the same one do not share their names.
+	deeper := outer.With(pattern(t, "/x/*/y"))
+	one := deeper.With(pattern(t, `/^(?P<one>.*)`))
+	deeper.With(pattern(t, `/^(?P<two>.*)`))
 	m := &Match{captures: []string{"1", "2", "3", "4"}}
 	for _, c := range []struct {
 		scope Scope
@@ -94,6 +98,7 @@ func TestScopeNests(t *testing.T) {
 		{left, "[1][2][3][4]", "1234"},
 		{left, "[id][rest]", "34"},
 		{right, "[4][rest]", "42"},
+		{one, "[one]", "4"},
 	} {
 		template, err := ParseTemplate(c.text, c.scope)
 		if err != nil {
