@@ -84,7 +84,7 @@ func (a *Authority) RootFile() string { return filepath.Join(a.dir, rootFile) }
 
 func (a *Authority) open() error {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
-		return err
+		return fmt.Errorf("%w; set XDG_CONFIG_HOME to a folder that can be written", err)
 	}
 	err := a.read()
 	if errors.Is(err, fs.ErrNotExist) {

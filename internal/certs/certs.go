@@ -27,7 +27,7 @@ type Certificate struct {
 	Leaf     *x509.Certificate
 	Names    []string            // DNS names of its SANs, lower case, "*.a.com" among them
 	IPs      []netip.Addr        // addresses of its SANs
-	Files    []string            // where it was found; in a Folder below the folder
+	Files    []string            // where it was found
 	KeyFiles []string            // where its key was found; empty when it was not
 	Issuers  []*x509.Certificate // what is sent after the leaf, in that order; never a root
 	Missing  string              // the issuer whose certificate is needed and nowhere to be found, "" for none
@@ -51,6 +51,9 @@ func (c *Certificate) Title() string {
 	}
 	return "no name"
 }
+
+// SelfSigned tells whether the certificate has no issuer but itself.
+func (c *Certificate) SelfSigned() bool { return selfIssued(c.Leaf) }
 
 // all gives the names and the addresses.
 func (c *Certificate) all() []string {

@@ -14,13 +14,13 @@ const maxChain = 8
 // issuers is the certificates of authorities that chains are made of.
 type issuers struct {
 	bySubject map[string][]*x509.Certificate
-	verified  map[link]bool // signatures are checked once, they are what costs
+	verified  map[signedBy]bool // signatures are checked once, they are what costs
 }
 
-type link struct{ child, issuer *x509.Certificate }
+type signedBy struct{ child, issuer *x509.Certificate }
 
 func newIssuers() *issuers {
-	return &issuers{make(map[string][]*x509.Certificate), make(map[link]bool)}
+	return &issuers{make(map[string][]*x509.Certificate), make(map[signedBy]bool)}
 }
 
 // add takes cert in, unless it is known already.
@@ -84,7 +84,7 @@ func (is *issuers) issuerOf(child *x509.Certificate, near []*x509.Certificate, n
 }
 
 func (is *issuers) verify(child, issuer *x509.Certificate) bool {
-	l := link{child, issuer}
+	l := signedBy{child, issuer}
 	ok, known := is.verified[l]
 	if !known {
 		ok = child.CheckSignatureFrom(issuer) == nil

@@ -59,20 +59,30 @@ func newIndex(src sources) *index {
 	}
 	x.addSANs(slices.Concat(src.pairs, src.fresh))
 	x.addSANs(src.kept)
+	x.fallback = src.fallback(x)
+	return x
+}
+
+// fallback is every certificate in the order in which they stand in for one
+// that is not there.
+func (src *sources) fallback(x *index) []*Certificate {
+	var all []*Certificate
 	if src.primary != "" {
-		for _, list := range x.named(src.primary) {
-			x.fallback = append(x.fallback, list...)
-		}
+		lists := x.named(src.primary)
+		all = slices.Concat(lists[:]...)
 	}
 	for i, c := range src.pairs {
 		if src.names[i] == "" {
-			x.fallback = append(x.fallback, c)
+			all = append(all, c)
 		}
 	}
-	x.fallback = append(x.fallback, src.fresh...)
-	x.fallback = append(x.fallback, src.kept...)
-	x.fallback = append(x.fallback, src.pairs...)
-	return x
+	all = slices.Concat(all, src.fresh, src.kept, src.pairs)
+	seen := make(map[*Certificate]bool)
+	return slices.DeleteFunc(all, func(c *Certificate) bool {
+		before := seen[c]
+		seen[c] = true
+		return before
+	})
 }
 
 // addSANs makes certificates known by their own names. Of several for a name,

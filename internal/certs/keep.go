@@ -52,7 +52,7 @@ func (f *Folder) exists(path string) bool { return f.byPath[path] != nil || f.hi
 // hidden tells whether path lies in a subfolder that cannot be read now, which
 // is listed as if it were a file.
 func (f *Folder) hidden(path string) bool {
-	for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(path); dir != f.Dir && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if f.byPath[dir] != nil {
 			return true
 		}

@@ -16,7 +16,7 @@ func (s *scanner) notices(truncated bool) {
 		for _, text := range file.Problems {
 			s.notice(file.Path, false, "%s", text)
 		}
-		if file.tooBig {
+		if file.TooLarge {
 			s.notice(file.Path, true, "%s, not looked at", errTooLarge)
 		}
 		for _, c := range file.Certificates {
@@ -32,7 +32,7 @@ func (s *scanner) notices(truncated bool) {
 		}
 	}
 	if truncated {
-		s.notice("", false, "more than %d files: the rest is not looked at", maxEntries)
+		s.notice(s.folder.Dir, false, "more than %d files: the rest is not looked at", maxEntries)
 	}
 }
 

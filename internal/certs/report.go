@@ -4,18 +4,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"time"
 )
 
 // aboutKept says which certificates are served although the folder no longer
 // holds them.
-func (s *Store) aboutKept(kept []*Certificate) []Notice {
+func aboutKept(kept []*Certificate) []Notice {
 	var notices []Notice
 	for _, c := range kept {
 		notices = append(notices, Notice{
-			File: filepath.Join(s.dir, c.Files[0]),
+			File: c.Files[0],
 			Text: fmt.Sprintf("certificate for %s: the one read before is still served, until %s", c.Title(), day(c.Leaf.NotAfter)),
 		})
 	}
@@ -33,7 +32,7 @@ func aboutPairs(pairs []*Certificate, now time.Time) []Notice {
 }
 
 // aboutFaults says which pairs could not be read again.
-func (s *Store) aboutFaults(faults []*PairError) []Notice {
+func aboutFaults(faults []*PairError) []Notice {
 	var notices []Notice
 	for _, fault := range faults {
 		notices = append(notices, Notice{File: fault.File, Text: fault.Text + "; the certificate read before is still served"})

@@ -22,16 +22,16 @@ type Folder struct {
 
 // File is one file of a Folder.
 type File struct {
-	Path         string              // below Folder.Dir, links as they are written
+	Path         string              // begins with Folder.Dir; links as they are written
 	SameAs       string              // the Path of an earlier File that is the same file by way of links
 	Certificates []*Certificate      // server certificates in it
 	Authorities  []*x509.Certificate // other certificates in it: intermediates and roots
 	Keys         int                 // private keys in it
 	KeyFor       []*Certificate      // the certificates that these keys belong to
 	Problems     []string            // what in it cannot be used, as a whole or in part
+	TooLarge     bool                // it was not looked at
 
-	raw    *contents
-	tooBig bool
+	raw *contents
 }
 
 // ScanDir looks through dir and its subfolders, follows links, and recognises
@@ -119,7 +119,7 @@ func (s *scanner) read(e entry) {
 	s.folder.Files = append(s.folder.Files, file)
 	s.folder.byPath[e.path] = file
 	if first := s.byReal[e.real]; first != nil {
-		file.SameAs, file.raw, file.tooBig = first.Path, first.raw, first.tooBig
+		file.SameAs, file.raw, file.TooLarge = first.Path, first.raw, first.TooLarge
 		return
 	}
 	s.byReal[e.real] = file
@@ -132,7 +132,7 @@ func (s *scanner) read(e entry) {
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
-		file.tooBig = true
+		file.TooLarge = true
 	case errors.Is(err, os.ErrNotExist):
 		file.raw.problem("a link that leads nowhere")
 	case err != nil:

@@ -25,7 +25,7 @@ type listing struct {
 
 // entry is one regular file, or something that could not be looked at.
 type entry struct {
-	path string      // below the folder, with links as they are written
+	path string      // with links as they are written
 	real string      // absolute or below the working directory, links resolved
 	info fs.FileInfo // nil when err is set
 	err  error
@@ -34,10 +34,11 @@ type entry struct {
 // list walks through dir and its subfolders in alphabetical order. Symbolic
 // links are followed, but no folder is entered twice.
 func list(dir string) *listing {
+	dir = filepath.Clean(dir)
 	w := &walker{listing: &listing{dir: dir}, visited: make(map[string]bool)}
 	real, err := filepath.EvalSymlinks(dir)
 	if err == nil {
-		err = w.folder("", real)
+		err = w.folder(dir, real)
 	}
 	w.listing.err = err
 	return w.listing
@@ -63,7 +64,7 @@ func (w *walker) folder(path, real string) error {
 		}
 		w.child(filepath.Join(path, child.Name()), filepath.Join(real, child.Name()), child)
 	}
-	if err != nil && path != "" {
+	if err != nil && path != w.listing.dir {
 		w.add(entry{path: path, real: real, err: err})
 		return nil
 	}
@@ -85,7 +86,7 @@ func (w *walker) child(path, real string, child fs.DirEntry) {
 	case err != nil:
 		w.add(entry{path: path, real: real, err: err})
 	case info.IsDir():
-		_ = w.folder(path, real) // path is never "" here: the error has become an entry
+		_ = w.folder(path, real) // only the top's error is not an entry
 	case info.Mode().IsRegular(): // opening a FIFO would wait for its writer
 		w.add(entry{path: path, real: real, info: info})
 	}

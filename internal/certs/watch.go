@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -105,7 +104,7 @@ func (s *Store) rescan() (cost time.Duration) {
 	notices, faults := s.load(now, final)
 	if final {
 		s.tellChanges()
-		s.tellNotices(append(notices, s.aboutFaults(faults)...))
+		s.tellNotices(append(notices, aboutFaults(faults)...))
 	}
 	return cost
 }
@@ -150,11 +149,8 @@ func (s *Store) load(now time.Time, final bool) ([]Notice, []*PairError) {
 	s.current.Store(x)
 
 	notices := folder.Notices
-	for i := range notices {
-		notices[i].File = filepath.Join(s.dir, notices[i].File)
-	}
 	if !folder.gone {
-		notices = append(notices, s.aboutKept(src.kept)...)
+		notices = append(notices, aboutKept(src.kept)...)
 	}
 	notices = append(notices, aboutPairs(src.pairs, now)...)
 	return append(notices, s.aboutAll(x)...), faults
@@ -191,7 +187,7 @@ func (s *Store) readFolder(now time.Time) *Folder {
 	default:
 		return l.scan(now, new(systemRoots))
 	}
-	return &Folder{gone: true, Notices: []Notice{{Text: what + "; what was read before is still served"}}}
+	return &Folder{gone: true, Notices: []Notice{{File: s.dir, Text: what + "; what was read before is still served"}}}
 }
 
 // review tells when time alone changes what can be served.
