@@ -102,6 +102,9 @@ func announce(log *slog.Logger, gen *server.Generation) {
 	for _, line := range gen.Summary() {
 		log.Info("listening on " + line)
 	}
+	for _, line := range gen.Hints() {
+		log.Info(line)
+	}
 }
 
 // stop ends what is under way; a second signal, or a time limit, cuts it off.

@@ -33,6 +33,7 @@ type port struct {
 
 	tls               *tls.Config  // nil: plain
 	store             *certs.Store // nil: plain
+	rootFile          string       // with selfSigned: the root that signs the certificates
 	clientCert        bool         // a verified client certificate is required
 	allowEncodedSlash bool
 	trusted           []netip.Prefix

@@ -25,6 +25,17 @@ func (g *Generation) Summary() []string {
 	return lines
 }
 
+// Hints says what an operator should know once about gen beyond its Summary,
+// one line each.
+func (g *Generation) Hints() []string {
+	for _, p := range g.ports {
+		if p.rootFile != "" {
+			return []string{"selfSigned: no client trusts these certificates yet; to try without warnings, make yours trust " + p.rootFile}
+		}
+	}
+	return nil
+}
+
 func displayAddress(p *port) string {
 	if p.network == "unix" {
 		return p.key

@@ -21,6 +21,12 @@ func (b *builder) tls(p *port, cp *config.Port) {
 	if p.store = b.store(cp); p.store != nil {
 		p.tls.GetCertificate = p.store.GetCertificate
 	}
+	if authority := b.server.shared.localCA; cp.SSL.SelfSigned && authority != nil {
+		p.rootFile = authority.RootFile()
+	}
+	if cp.SSL.LetsEncrypt {
+		b.faults.Errorf(cp.SSL.Pos, "letsencrypt is not available in this version: put certificates from certbot or acme.sh into a folder and name it as certDir")
+	}
 	if cp.SSL.NoHTTP2 {
 		p.tls.NextProtos = []string{"http/1.1"}
 	}
