@@ -121,7 +121,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.link = newLink(conn, conn)
+	h.link = newLink(conn, conn, []byte{0x89, 0})
 	rw.Writer.Reset(h.link)
 	return h.link, rw, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"syscall"
+	"time"
 
 	"nhooyr.io/websocket"
 )
@@ -45,7 +46,7 @@ func (t *joined) deliver(message io.Reader) bool {
 			written, err := t.conn.Write(buf[:n])
 			t.received.Add(int64(written))
 			if err != nil {
-				t.connFailed(err)
+				t.writeFailed(err)
 				return false
 			}
 		}
@@ -67,8 +68,9 @@ func (t *joined) send() {
 	for {
 		n, err := t.conn.Read(buf)
 		if n > 0 {
-			if err := t.sendMessage(buf[:n]); err != nil {
-				t.peerLost(err)
+			if t.sendMessage(buf[:n]) != nil {
+				// Why, receive knows or learns soon: the peer may have said goodbye.
+				_ = t.ws.link.SetReadDeadline(time.Now().Add(t.ws.link.closeWait))
 				_, _ = io.Copy(io.Discard, t.conn)
 				return
 			}
@@ -119,6 +121,16 @@ func (t *joined) sendMessage(p []byte) error {
 	return err
 }
 
+// writeFailed ends the tunnel because conn takes no more bytes. That is mostly
+// because the other end has closed it, and what it had to say before is then
+// still to be read: send comes to the end of it.
+func (t *joined) writeFailed(err error) {
+	if _, ok := t.conn.(halfCloser); ok && t.conn.SetReadDeadline(time.Now().Add(t.drain)) == nil {
+		t.sending.Wait()
+	}
+	t.connFailed(err)
+}
+
 // connFailed ends the tunnel because of an error of the connection.
 func (t *joined) connFailed(err error) {
 	reason := "the connection failed"
@@ -138,7 +150,7 @@ func (t *joined) peerFailed(err error) {
 	_, corrupt := errors.AsType[base64.CorruptInputError](err)
 	switch {
 	case t.ws.link.lost.Load() != nil:
-		t.peerLost(err)
+		t.peerLost()
 	case corrupt, errors.Is(err, io.ErrUnexpectedEOF):
 		t.finish(ending{websocket.StatusInvalidFramePayloadData, "a message is not base64", errText})
 	default:
@@ -158,10 +170,8 @@ func (t *joined) peerClosed(closed websocket.CloseError) {
 }
 
 // peerLost ends the tunnel because the WebSocket's own connection broke.
-func (t *joined) peerLost(err error) {
-	if lost := t.ws.link.lost.Load(); lost != nil {
-		err = *lost
-	}
+func (t *joined) peerLost() {
+	err := *t.ws.link.lost.Load()
 	if err == io.EOF {
 		err = errors.New("it ended without a close frame")
 	}

@@ -108,7 +108,7 @@ func (u *upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { conn = info.Conn }}
 	resp, err := u.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
-		u.link = newLink(conn, resp.Body)
+		u.link = newLink(conn, resp.Body, []byte{0x89, 0x80, 0, 0, 0, 0}) // a client masks, even nothing
 		resp.Body = u.link
 	}
 	return resp, err

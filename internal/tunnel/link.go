@@ -36,8 +36,9 @@ const (
 // flush, and flush returns when the kernel has taken everything. As a side
 // effect a message reaches the kernel in one piece.
 type link struct {
-	conn net.Conn
-	in   io.Reader // conn, preceded by what net/http had read of it already
+	conn      net.Conn
+	in        io.Reader // conn, preceded by what net/http had read of it already
+	pingFrame []byte    // a ping without payload, as this side writes it
 
 	closeWait, lingerWait time.Duration
 	patient               atomic.Bool // a slow peer is to get everything before the end
@@ -51,12 +52,13 @@ type link struct {
 	pending  []byte    // not yet given to the kernel; from frameBuffers, or nil
 	flushing bool      // somebody is writing to conn
 	held     bool      // send is in the middle of a message and will flush it
+	pingDue  bool      // a ping is to follow that message
 	err      error     // why nothing can be written any more
 	flushers sync.WaitGroup
 }
 
-func newLink(conn net.Conn, in io.Reader) *link {
-	l := &link{conn: conn, in: in, closeWait: closeWait, lingerWait: lingerWait}
+func newLink(conn net.Conn, in io.Reader, pingFrame []byte) *link {
+	l := &link{conn: conn, in: in, pingFrame: pingFrame, closeWait: closeWait, lingerWait: lingerWait}
 	l.changed.L = &l.mu
 	return l
 }
@@ -86,14 +88,38 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.err != nil {
 		return 0, l.err
 	}
-	if l.pending == nil {
-		l.pending = frameBuffers.get()[:0]
-	}
-	l.pending = append(l.pending, p...)
+	l.append(p)
 	if !l.held {
 		l.startFlush()
 	}
 	return len(p), nil
+}
+
+// append adds p to what is pending. l.mu is held.
+func (l *link) append(p []byte) {
+	if l.pending == nil {
+		l.pending = frameBuffers.get()[:0]
+	}
+	l.pending = append(l.pending, p...)
+}
+
+// ping sends a ping, behind the message if send is in the middle of one. The
+// library's own Ping closes the connection when its context ends while it
+// writes, and without an end it waits for ever for an answer that may never come
+// (RFC 6455, 5.5.3: only the latest ping need be answered). Outside a message
+// the output is always between two frames, for the library writes a control
+// frame in one piece.
+func (l *link) ping() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held {
+		l.pingDue = true
+		return
+	}
+	if l.err == nil && len(l.pending) < maxPending {
+		l.append(l.pingFrame)
+		l.startFlush()
+	}
 }
 
 // startFlush lets a goroutine of its own write what is pending, unless somebody
@@ -123,6 +149,10 @@ func (l *link) flush() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held = false
+	if l.pingDue {
+		l.pingDue = false
+		l.append(l.pingFrame)
+	}
 	for l.flushing {
 		l.changed.Wait()
 	}
@@ -235,10 +265,14 @@ func (l *link) expectClose(patient bool) {
 	_ = l.conn.SetReadDeadline(time.Now().Add(l.closeWait))
 }
 
+// halfCloser is a connection that can be closed for writing alone: TCP, TLS and
+// Unix sockets.
+type halfCloser interface{ CloseWrite() error }
+
 // closeWrite tells the other end that nothing more comes. It reports whether
 // that worked.
 func closeWrite(c net.Conn) bool {
-	half, ok := c.(interface{ CloseWrite() error })
+	half, ok := c.(halfCloser)
 	return ok && half.CloseWrite() == nil
 }
 

@@ -1,7 +1,6 @@
 package tunnel
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -34,7 +33,7 @@ func (t *joined) watch() {
 				t.finish(ending{reason: errDead.Error(), err: errDead})
 				return
 			}
-			t.watching.Go(t.ping)
+			t.ws.link.ping()
 		case <-idle:
 			if now := t.received.Load() + t.sent.Load(); now != moved {
 				moved, quiet = now, 0
@@ -47,14 +46,6 @@ func (t *joined) watch() {
 			return
 		}
 	}
-}
-
-// ping sends one ping. Whether it is answered shows in what the link receives;
-// waiting here only lets the library forget it.
-func (t *joined) ping() {
-	ctx, cancel := context.WithTimeout(context.Background(), t.opts.Ping)
-	defer cancel()
-	_ = t.ws.ws.Ping(ctx)
 }
 
 // liveness counts pings that brought nothing from the peer.
