@@ -1,0 +1,300 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"httpmaster/internal/certs"
+)
+
+const certScanUsage = `usage: http-master cert-scan [--json] DIR
+
+Tells what a certificate folder holds: every file, the names and the end of
+each certificate, its key, its chain, and what has to be mended.
+Exit status: 0 all is well, 1 something has to be mended, 2 wrong usage.
+`
+
+// certScan is the subcommand cert-scan. It gives the exit status.
+func certScan(args []string, stdout, stderr io.Writer) int {
+	var dir string
+	var asJSON bool
+	for _, arg := range args {
+		switch {
+		case arg == "-h" || arg == "--help":
+			fmt.Fprint(stdout, certScanUsage)
+			return 0
+		case arg == "--json":
+			asJSON = true
+		case strings.HasPrefix(arg, "-") || arg == "" || dir != "":
+			fmt.Fprint(stderr, certScanUsage)
+			return 2
+		default:
+			dir = arg
+		}
+	}
+	if dir == "" {
+		fmt.Fprint(stderr, certScanUsage)
+		return 2
+	}
+	now := time.Now()
+	folder, err := certs.ScanDir(dir, now)
+	if err != nil {
+		fmt.Fprintln(stderr, "http-master:", err)
+		return 1
+	}
+	s := &scanReport{folder: folder, now: now}
+	if asJSON {
+		err = s.writeJSON(stdout)
+	} else {
+		err = s.writeTable(stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "http-master:", err)
+		return 1
+	}
+	if s.faults() > 0 || len(folder.Usable()) == 0 {
+		return 1
+	}
+	return 0
+}
+
+// scanReport writes what a folder holds, for people or as JSON.
+type scanReport struct {
+	folder *certs.Folder
+	now    time.Time
+}
+
+// faults counts what has to be mended.
+func (s *scanReport) faults() int {
+	n := 0
+	for _, notice := range s.folder.Notices {
+		if !notice.Minor {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *scanReport) writeTable(w io.Writer) error {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "FILE\tHOLDS\tNAMES\tEXPIRES\tKEY\tCHAIN")
+	for _, file := range s.folder.Files {
+		name := s.short(file.Path)
+		for _, r := range s.rows(file) {
+			fmt.Fprintln(table, strings.Join([]string{name, r.holds, r.names, r.expires, r.key, r.chain}, "\t"))
+			name = "" // the first row's is enough
+		}
+	}
+	table.Flush() // into memory, which cannot fail
+	for line := range strings.Lines(b.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
+	fmt.Fprintln(w)
+	for _, n := range s.folder.Notices {
+		mark := "mend"
+		if n.Minor {
+			mark = "note"
+		}
+		fmt.Fprintf(w, "%s  %s: %s\n", mark, s.short(n.File), n.Text)
+	}
+	_, err := fmt.Fprintln(w, s.verdict())
+	return err
+}
+
+// verdict is the last line.
+func (s *scanReport) verdict() string {
+	served := count(len(s.folder.Usable()), "certificate") + " can be served"
+	if n := s.faults(); n > 0 {
+		return fmt.Sprintf("%s, %s to mend", served, count(n, "thing"))
+	}
+	return served
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// row is a line of the table, less the file.
+type row struct{ holds, names, expires, key, chain string }
+
+// rows gives a row for each thing in a file.
+func (s *scanReport) rows(file *certs.File) []row {
+	switch {
+	case file.SameAs != "":
+		return []row{{holds: "link to " + s.short(file.SameAs)}}
+	case file.TooLarge:
+		return []row{{holds: "too large"}}
+	}
+	var rows []row
+	for _, c := range file.Certificates {
+		rows = append(rows, row{"certificate", c.Title(), s.end(c.Leaf.NotAfter), s.keyOf(c, file), chainOf(c)})
+	}
+	for _, cert := range file.Authorities {
+		rows = append(rows, row{holds: "authority", names: fmt.Sprintf("%q", cert.Subject.CommonName), expires: s.end(cert.NotAfter)})
+	}
+	if file.Keys > 0 {
+		rows = append(rows, row{holds: count(file.Keys, "key"), names: keyFor(file)})
+	}
+	if len(file.Problems) > 0 {
+		rows = append(rows, row{holds: "unusable"})
+	}
+	if rows == nil {
+		rows = []row{{holds: "other"}}
+	}
+	return rows
+}
+
+func (s *scanReport) end(t time.Time) string {
+	date := t.UTC().Format(time.DateOnly)
+	if days := daysLeft(t, s.now); days >= 0 {
+		return fmt.Sprintf("%s (%s)", date, count(days, "day"))
+	}
+	return date + " (expired)"
+}
+
+// daysLeft counts whole days; it is negative as soon as t has passed.
+func daysLeft(t, now time.Time) int {
+	if now.After(t) {
+		return -1 - int(now.Sub(t).Hours()/24)
+	}
+	return int(t.Sub(now).Hours() / 24)
+}
+
+func (s *scanReport) keyOf(c *certs.Certificate, file *certs.File) string {
+	if len(c.KeyFiles) == 0 {
+		return "not found"
+	}
+	for _, path := range c.KeyFiles {
+		if path == file.Path {
+			return "here"
+		}
+	}
+	return s.short(c.KeyFiles[0])
+}
+
+// keyFor names the certificates that the keys in a file belong to.
+func keyFor(file *certs.File) string {
+	var titles []string
+	for _, c := range file.KeyFor {
+		titles = append(titles, c.Title())
+	}
+	if titles == nil {
+		return "for no certificate here"
+	}
+	return "for " + strings.Join(titles, "; ")
+}
+
+func chainOf(c *certs.Certificate) string {
+	switch {
+	case c.SelfSigned():
+		return "self-signed"
+	case c.Missing != "":
+		return fmt.Sprintf("%q missing", c.Missing)
+	case len(c.Issuers) == 0:
+		return "complete"
+	}
+	return "complete: " + strings.Join(issuerNames(c), ", ")
+}
+
+func issuerNames(c *certs.Certificate) []string {
+	names := []string{} // never null in JSON
+	for _, issuer := range c.Issuers {
+		names = append(names, issuer.Subject.CommonName)
+	}
+	return names
+}
+
+// short is a path as it is below the folder.
+func (s *scanReport) short(path string) string {
+	below, err := filepath.Rel(s.folder.Dir, path)
+	if err != nil || below == "." {
+		return path
+	}
+	return below
+}
+
+// The JSON form. Its names are for scripts and do not change.
+type (
+	jsonScan struct {
+		Folder       string            `json:"folder"`
+		OK           bool              `json:"ok"`
+		Certificates []jsonCertificate `json:"certificates"`
+		Files        []jsonFile        `json:"files"`
+		Notices      []jsonNotice      `json:"notices"`
+	}
+	jsonCertificate struct {
+		Names         []string  `json:"names"`
+		Addresses     []string  `json:"addresses"`
+		Issuer        string    `json:"issuer"`
+		NotBefore     time.Time `json:"notBefore"`
+		NotAfter      time.Time `json:"notAfter"`
+		Days          int       `json:"days"` // until notAfter, negative when it has passed
+		Files         []string  `json:"files"`
+		KeyFiles      []string  `json:"keyFiles"`
+		Chain         []string  `json:"chain"`
+		MissingIssuer string    `json:"missingIssuer"`
+		Served        bool      `json:"served"`
+		Problem       string    `json:"problem"`
+	}
+	jsonFile struct {
+		Path         string   `json:"path"`
+		SameAs       string   `json:"sameAs"`
+		Certificates int      `json:"certificates"`
+		Authorities  int      `json:"authorities"`
+		Keys         int      `json:"keys"`
+		Problems     []string `json:"problems"`
+	}
+	jsonNotice struct {
+		File string `json:"file"`
+		Text string `json:"text"`
+		Mend bool   `json:"mend"`
+	}
+)
+
+func (s *scanReport) writeJSON(w io.Writer) error {
+	out := jsonScan{
+		Folder: s.folder.Dir, OK: s.faults() == 0 && len(s.folder.Usable()) > 0,
+		Certificates: []jsonCertificate{}, Files: []jsonFile{}, Notices: []jsonNotice{},
+	}
+	for _, c := range s.folder.Certificates {
+		addresses := []string{}
+		for _, ip := range c.IPs {
+			addresses = append(addresses, ip.String())
+		}
+		out.Certificates = append(out.Certificates, jsonCertificate{
+			Names: neverNull(c.Names), Addresses: addresses, Issuer: c.Leaf.Issuer.CommonName,
+			NotBefore: c.Leaf.NotBefore, NotAfter: c.Leaf.NotAfter, Days: daysLeft(c.Leaf.NotAfter, s.now),
+			Files: neverNull(c.Files), KeyFiles: neverNull(c.KeyFiles),
+			Chain: issuerNames(c), MissingIssuer: c.Missing, Served: c.Usable(), Problem: c.Problem,
+		})
+	}
+	for _, f := range s.folder.Files {
+		out.Files = append(out.Files, jsonFile{
+			Path: f.Path, SameAs: f.SameAs, Certificates: len(f.Certificates),
+			Authorities: len(f.Authorities), Keys: f.Keys, Problems: neverNull(f.Problems),
+		})
+	}
+	for _, n := range s.folder.Notices {
+		out.Notices = append(out.Notices, jsonNotice{n.File, n.Text, !n.Minor})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+// neverNull gives a list that is not null in JSON.
+func neverNull(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
