@@ -15,7 +15,7 @@ var errHandlerDone = errors.New("the request has been answered already")
 
 // lingerTime bounds the reading of what is left of a body nobody wants, so
 // that the client gets to see the response before the connection goes.
-const lingerTime = 2 * time.Second
+const lingerTime = time.Second
 
 // requestBody is a client's body on its way upstream. The transport reads it
 // on a goroutine of its own, which may outlive RoundTrip; finish ends that.

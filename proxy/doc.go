@@ -7,7 +7,7 @@
 //
 //	CleanRequest   once, before the rule's chain runs: what a client claims about itself goes
 //	(the chain)    addHeader and its like; what they set is kept
-//	Proxy.Serve    hop-by-hop fields go, X-Forwarded-* are completed, the request is sent
+//	Proxy.Serve    hop-by-hop and odd fields go, X-Forwarded-* are completed, the request is sent
 //
 // Whatever cannot be answered by the upstream is answered by ErrorPage.Write,
 // the one place where error responses are made.

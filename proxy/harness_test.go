@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -101,7 +102,6 @@ func answering(response string, heads chan<- string) func(net.Conn, *bufio.Reade
 type front struct {
 	handler   router.Handler
 	trusted   bool
-	keepOdd   bool
 	behindTLS bool // a trusted proxy said so
 }
 
@@ -112,14 +112,16 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if m.Path, m.Forward, err = router.CanonicalPath(router.WirePath(r.URL), false); err != nil {
+	if r.Method == http.MethodConnect {
+		m.Path, m.Forward = "/", "/" // the real server does not let it come so far
+	} else if m.Path, m.Forward, err = router.CanonicalPath(router.WirePath(r.URL), false); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		m.Client = peer.Addr()
 	}
-	CleanRequest(r, f.trusted, f.keepOdd)
+	CleanRequest(r, f.trusted)
 	f.handler.Serve(w, r, m)
 }
 
@@ -233,6 +235,20 @@ func dialRaw(t testing.TB, server string) (*net.TCPConn, *bufio.Reader) {
 	conn.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { conn.Close() })
 	return conn.(*net.TCPConn), bufio.NewReader(conn)
+}
+
+// dialTLS connects to a server with TLS, for HTTP/1 by hand.
+func dialTLS(t testing.TB, s *httptest.Server) *tls.Conn {
+	t.Helper()
+	cfg := s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	cfg.NextProtos = []string{"http/1.1"}
+	conn, err := tls.Dial("tcp", s.Listener.Addr().String(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 // exchangeRaw sends request and gives everything that comes back until the

@@ -5,20 +5,23 @@ import (
 	"strings"
 )
 
+// cleaned marks a header that CleanRequest has seen. No client can send a
+// field of that name, and none is sent on.
+const cleaned = "\x00cleaned"
+
 // CleanRequest takes out of r's header what a client must not be able to say
-// or do. The server calls it once per request, after it has found out who the
+// or do. The server calls it once per request, when it has found out who the
 // client is and before the first element of a chain runs, so that what the
-// chain sets (addHeader, the user of auth) is neither mistaken for the
-// client's word nor removed by the client's Connection field. It removes
+// chain sets (addHeader, say) is neither mistaken for the client's word nor
+// removed by the client's Connection field. Proxy calls it for a request that
+// comes without, and has to do without that distinction then. It removes
 //
 //   - what Connection names (RFC 9110, 7.6.1), and Connection itself but for
 //     "Upgrade";
 //   - what says where the request comes from, Forwarded, X-Forwarded-*,
 //     X-Real-IP, unless the peer is trusted; from a trusted peer these stay
-//     even where Connection names them;
-//   - with keepOdd unset, names outside [A-Za-z0-9-]: many applications read
-//     X_Forwarded_For as X-Forwarded-For.
-func CleanRequest(r *http.Request, trusted, keepOdd bool) {
+//     even where Connection names them.
+func CleanRequest(r *http.Request, trusted bool) {
 	h := r.Header
 	upgrade := false
 	for token := range tokens(h["Connection"]) {
@@ -35,11 +38,14 @@ func CleanRequest(r *http.Request, trusted, keepOdd bool) {
 	if upgrade {
 		h["Connection"] = []string{"Upgrade"}
 	}
-	for name := range h {
-		if !trusted && isOrigin(name) || !keepOdd && !isPlainName(name) {
-			delete(h, name)
+	if !trusted {
+		for name := range h {
+			if isOrigin(name) {
+				delete(h, name)
+			}
 		}
 	}
+	h[cleaned] = nil
 }
 
 // isOrigin tells whether the field is one by which proxies tell where a
@@ -80,11 +86,12 @@ func isHopByHop(name string) bool {
 }
 
 // requestHeader is the header of r as it goes upstream, X-Forwarded-* apart.
-// It shares the values with r.
-func requestHeader(r *http.Request) http.Header {
+// It shares the values with r. Unless keepOdd is set, names outside
+// [A-Za-z0-9-] are left out: many applications read X_User as X-User.
+func requestHeader(r *http.Request, keepOdd bool) http.Header {
 	out := make(http.Header, len(r.Header)+5)
 	for name, values := range r.Header {
-		if !isHopByHop(name) {
+		if name != cleaned && !isHopByHop(name) && (keepOdd || isPlainName(name)) {
 			out[name] = values
 		}
 	}

@@ -120,8 +120,9 @@ func TestRequestHead(t *testing.T) {
 			if tt.pattern == "" {
 				tt.pattern = "*"
 			}
-			_, h := newProxy(t, tt.pattern, backend+tt.path)
-			s := (&front{handler: h, keepOdd: tt.keepOdd}).start(t)
+			p, h := newProxy(t, tt.pattern, backend+tt.path)
+			p.KeepOddHeaders = tt.keepOdd
+			s := (&front{handler: h}).start(t)
 			conn, _ := dialRaw(t, s.URL)
 			io.WriteString(conn, crlf(tt.send+"\n")+"hi")
 			want := strings.NewReplacer("{origin}", origin, "{backend}", backend).Replace(tt.want)

@@ -13,8 +13,8 @@ import (
 	"httpmaster/router"
 )
 
-// Proxy forwards requests to an upstream, upgrades included. All fields but
-// the durations are to be set. Requests must have been through CleanRequest.
+// Proxy forwards requests to an upstream, upgrades included. Target, Upstream,
+// Tunnels and Log are to be set.
 type Proxy struct {
 	Target   *router.Target
 	Upstream *Upstream // made for Target's scheme
@@ -30,6 +30,9 @@ type Proxy struct {
 	// its response, or to go on with it. A stream that is silent for longer
 	// ends; an upgraded connection may be silent for ever. 0 means 2 minutes.
 	UpstreamIdle time.Duration
+	// KeepOddHeaders forwards request header fields whose names have
+	// characters outside [A-Za-z0-9-]; they are dropped otherwise.
+	KeepOddHeaders bool
 }
 
 const allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -48,6 +51,9 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	if err != nil {
 		p.Errors.Write(w, r, http.StatusBadRequest, "This address cannot be turned into one of an upstream.")
 		return
+	}
+	if _, ok := r.Header[cleaned]; !ok {
+		CleanRequest(r, m.Trusted)
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
@@ -118,8 +124,11 @@ func (x *exchange) outgoing(ctx context.Context, to *url.URL) *http.Request {
 	out.RequestURI = ""
 	out.TransferEncoding = nil
 	out.Close = false
-	out.Header = requestHeader(x.r)
+	out.Header = requestHeader(x.r, x.p.KeepOddHeaders)
 	setForwarded(out.Header, x.r, x.m)
+	if out.Host == "" && x.p.Target.Scheme == "unix" {
+		out.Host = "localhost" // rather than the socket's path
+	}
 	out.Body, out.Trailer = nil, nil
 	if x.body == nil {
 		out.ContentLength = 0

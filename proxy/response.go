@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -28,12 +30,11 @@ func (x *exchange) respond(resp *http.Response) {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // keeps net/http from guessing one
 	}
-	for name := range resp.Trailer {
-		if isTrailer(name) {
-			h.Add("Trailer", name)
-		}
-	}
 	announced := len(resp.Trailer)
+	if announced > 0 {
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(resp.Trailer)), func(n string) bool { return !isTrailer(n) })
+		h.Set("Trailer", strings.Join(names, ", "))
+	}
 	x.beforeHead()
 	x.client.writing()
 	x.w.WriteHeader(resp.StatusCode)
@@ -50,12 +51,20 @@ func (x *exchange) respond(resp *http.Response) {
 	}
 }
 
-// beforeHead is to be called before any final head is written. When a request
-// is answered before it has been read to its end, the reading goes on beside
-// the answer, and in HTTP/1 the connection is closed after it.
+// beforeHead is to be called before any final head is written. In HTTP/1 the
+// connection is closed after a response when what follows on it is unknown:
+// the rest of a request that is answered before it has been read to its end,
+// which goes on being read beside the answer, or what a client sends behind an
+// upgrade that it does not get.
 func (x *exchange) beforeHead() {
-	if !x.client.http2 && x.body.ended() != io.EOF {
+	if x.client.http2 {
+		return
+	}
+	unread := x.body.ended() != io.EOF
+	if unread {
 		x.client.ctl.EnableFullDuplex()
+	}
+	if unread || IsUpgrade(x.r) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -64,8 +64,8 @@ func (x *exchange) upgrade(to *url.URL) {
 	x.switchProtocols(resp, conn, br)
 }
 
-// ask writes the request and reads the first response that is final, which
-// 101 is as well.
+// ask writes the request and reads the first response that is not an interim
+// one; 101 is none.
 func (x *exchange) ask(conn net.Conn, br *bufio.Reader, out *http.Request) (*http.Response, error) {
 	if err := out.Write(conn); err != nil {
 		return nil, err
@@ -75,12 +75,10 @@ func (x *exchange) ask(conn net.Conn, br *bufio.Reader, out *http.Request) (*htt
 		if err != nil {
 			return nil, err
 		}
-		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+		if resp.StatusCode < 100 || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
 			return resp, nil
 		}
-		if resp.StatusCode >= 100 {
-			x.inform(resp.StatusCode, resp.Header)
-		}
+		x.inform(resp.StatusCode, resp.Header)
 	}
 	return nil, errors.New("too many interim responses")
 }
