@@ -59,11 +59,13 @@ func (a *AccessLog) Serve(w http.ResponseWriter, r *http.Request, m *router.Matc
 	}
 	finished := false
 	defer func() {
-		e.logDone()
-		if finished { // else somebody may still hold the recorder
-			e.rec.Release()
-			e.release()
+		if !finished { // a panic; somebody may still hold the recorder
+			e.logBroken(r)
+			return
 		}
+		e.logDone()
+		e.rec.Release()
+		e.release()
 	}()
 	a.Next.Serve(e.rec, r, m)
 	e.rec.finish()
@@ -74,6 +76,19 @@ func (a *AccessLog) Serve(w http.ResponseWriter, r *http.Request, m *router.Matc
 func (e *exchange) logOpen() {
 	e.entry.tunnel = tunnelOpen
 	e.write()
+}
+
+// logBroken is for an answer that was broken off. One that had not begun gets
+// the status that nginx made known for a client that left, or 500.
+func (e *exchange) logBroken(r *http.Request) {
+	switch {
+	case e.rec.Status != 0:
+	case r.Context().Err() != nil:
+		e.rec.Status = 499
+	default:
+		e.rec.Status = http.StatusInternalServerError
+	}
+	e.logDone()
 }
 
 func (e *exchange) logDone() {

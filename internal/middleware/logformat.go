@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -153,15 +154,16 @@ const hexDigits = "0123456789abcdef"
 // appendEscaped writes everything but printable ASCII, as well as quotes and
 // backslashes, as \xHH, so that a line stays a line and a field a field.
 func appendEscaped(dst []byte, text string, escapeSpace bool) []byte {
+	clean := 0 // where what is not copied yet begins
 	for i := range len(text) {
 		c := text[i]
 		if c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == ' ' && escapeSpace {
+			dst = append(dst, text[clean:i]...)
 			dst = append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
-		} else {
-			dst = append(dst, c)
+			clean = i + 1
 		}
 	}
-	return dst
+	return append(dst, text[clean:]...)
 }
 
 // appendJSONText writes a member; bytes that are no UTF-8 become U+FFFD.
@@ -169,16 +171,27 @@ func appendJSONText(dst []byte, name, text string) []byte {
 	dst = append(dst, ',', '"')
 	dst = append(dst, name...)
 	dst = append(dst, `":"`...)
-	for _, c := range text {
+	clean := 0 // where what is not copied yet begins
+	for i, c := range text {
+		if c != '"' && c != '\\' && c != utf8.RuneError && !isControl(c) {
+			continue
+		}
+		dst = append(dst, text[clean:i]...)
+		clean = i + 1
 		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', byte(c))
+		case c == utf8.RuneError:
+			if strings.HasPrefix(text[i:], "\ufffd") {
+				clean = i + len("\ufffd")
+			}
+			dst = append(dst, "\ufffd"...)
 		case isControl(c):
+			clean = i + utf8.RuneLen(c)
 			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		default:
-			dst = utf8.AppendRune(dst, c)
+			dst = append(dst, '\\', byte(c))
 		}
 	}
+	dst = append(dst, text[clean:]...)
 	return append(dst, '"')
 }
 
