@@ -29,6 +29,8 @@ Usage:
   http-master --config FILE          run it
   http-master check --config FILE    say what is wrong with FILE, open no port
   http-master cert-scan DIR          say what certificates a folder holds
+  http-master passwd FILE USER       set a password in a file for auth; asks for
+                                     it, or reads it from standard input
 
 Options when running:
   -c, --config FILE   the config, YAML or JSON
@@ -59,6 +61,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return check(args[1:], stdout, stderr)
 		case "cert-scan":
 			return certScan(args[1:], stdout, stderr)
+		case "passwd":
+			return passwd(args[1:], os.Stdin, stdout, stderr)
 		case "help":
 			fmt.Fprint(stdout, usage)
 			return exitOK

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/user"
 	"strconv"
 	"syscall"
@@ -72,4 +73,14 @@ func lookupGroup(name string) (int, error) {
 		}
 	}
 	return strconv.Atoi(g.Gid)
+}
+
+// keepOwner gives f the owner and group of an earlier file, nil for none. Only
+// root can; for others a file that stays theirs is all that is asked for.
+func keepOwner(f *os.File, earlier os.FileInfo) error {
+	if earlier == nil || os.Getuid() != 0 {
+		return nil
+	}
+	stat := earlier.Sys().(*syscall.Stat_t)
+	return f.Chown(int(stat.Uid), int(stat.Gid))
 }
