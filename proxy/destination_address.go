@@ -8,7 +8,7 @@ import (
 // forbiddenNetwork is a network that a request cannot make us connect to.
 type forbiddenNetwork struct {
 	prefix netip.Prefix
-	what   string // completes "an address that is ..."
+	what   string
 }
 
 // forbiddenNetworks are refused wherever the request chooses the target: they
@@ -28,11 +28,11 @@ var forbiddenNetworks = makeForbidden([][2]string{
 	{"::1/128", "loopback"},
 	{"fe80::/10", "link-local"},
 	{"ff00::/8", "multicast"},
-	{"fd00:ec2::/32", "cloud metadata"},     // AWS
-	{"fd20:ce::254/128", "cloud metadata"},  // Google
-	{"fd00:42::42/128", "cloud metadata"},   // Scaleway
-	{"64:ff9b:1::/48", "local translation"}, // RFC 8215: where the IPv4 address is in it, only the network knows
-	{"2001::/32", "Teredo"},                 // RFC 4380: carries two IPv4 addresses
+	{"fd00:ec2::/32", "cloud metadata"},    // AWS
+	{"fd20:ce::254/128", "cloud metadata"}, // Google
+	{"fd00:42::42/128", "cloud metadata"},  // Scaleway
+	{"64:ff9b:1::/48", "local NAT64"},      // RFC 8215: where the IPv4 address is in it, only the network knows
+	{"2001::/32", "Teredo"},                // RFC 4380: carries two IPv4 addresses
 })
 
 func makeForbidden(rows [][2]string) []forbiddenNetwork {

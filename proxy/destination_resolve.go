@@ -68,7 +68,7 @@ func (d *Destinations) checkName(name string, port uint16) (named bool, err erro
 		return d.allowsName(name, port), nil
 	}
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return false, notAllowed("%q is this machine, which a request may ask for only with `allow: [\"localhost:%d\"]`", name, port)
+		return false, notAllowed("a request may ask for %q only if `allow` lists \"localhost:%d\"", name, port)
 	}
 	return false, nil
 }
@@ -104,9 +104,9 @@ func (d *Destinations) checkAddress(addr netip.Addr, port uint16, named bool) (n
 	class := forbidden(addr)
 	switch {
 	case class != "" && d == nil:
-		return addr, notAllowed("%s is an address that is %s, which a request may ask for only if `allow` lists it", addr, class)
+		return addr, notAllowed("a request may ask for %s (%s) only if `allow` lists it", addr, class)
 	case class != "" && !d.lists(addr, port):
-		return addr, notAllowed("%s is an address that is %s, and `allow` does not list it itself", addr, class)
+		return addr, notAllowed("`allow` does not list %s (%s) itself", addr, class)
 	case class == "" && d != nil && !named && !d.allowsAddress(addr, port):
 		return addr, notAllowed("`allow` does not list %s", netip.AddrPortFrom(addr, port))
 	}
