@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -83,7 +84,8 @@ func (f *PasswordFile) refresh() {
 
 // load reads the file if it may have changed, and says whether it had.
 func (f *PasswordFile) load() (changed bool, err error) {
-	file, err := os.Open(f.name)
+	// Without O_NONBLOCK a named pipe would block until somebody writes to it.
+	file, err := os.OpenFile(f.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return false, unreadable(f.name, err)
 	}
