@@ -68,16 +68,21 @@ var headerName = kind[Text]{"header name", func(l *loader, name string, n *yaml.
 var framing = []string{"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 
 func (l *loader) checkHeaderName(t Text) {
-	const punctuation = "!#$%&'*+-.^_`|~" // RFC 9110, section 5.6.2
-	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(punctuation, r))
-	}
 	switch {
-	case t.Value == "" || strings.ContainsFunc(t.Value, odd):
+	case !isToken(t.Value):
 		l.faults.Errorf(t.Pos, "%s cannot be the name of a header", quote(t.Value))
 	case slices.Contains(framing, strings.ToLower(t.Value)):
 		l.faults.Errorf(t.Pos, "%s cannot be set: it belongs to the connection, not to the application", quote(t.Value))
 	}
+}
+
+// isToken tells whether s may be a name: RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	const punctuation = "!#$%&'*+-.^_`|~"
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(punctuation, r))
+	}
+	return s != "" && !strings.ContainsFunc(s, odd)
 }
 
 func shortFilter(l *loader, v *AddressFilter, _, arg Text) {

@@ -171,6 +171,9 @@ func TestTables(t *testing.T) {
 	checkTable(check, "SNI", &pairTable)
 	checkTable(check, "clientAuth", &clientAuthTable)
 	checkTable(check, "proxy", &proxyTable)
+	checkTable(check, "targets", &weightedTable)
+	checkTable(check, "health", &healthTable)
+	checkTable(check, "eject", &ejectTable)
 	checkTable(check, "redirect", &redirectTable)
 	checkTable(check, "websockify", &websockifyTable)
 	checkTable(check, "reject", &rejectTable)
@@ -178,6 +181,7 @@ func TestTables(t *testing.T) {
 	checkTable(check, "auth", &authTable)
 	checkTable(check, "log", &logTable)
 	checkTable(check, "gzip", &gzipTable)
+	checkTable(check, "limit", &limitTable)
 	checkTable(check, "addHeader", &headerTable)
 	checkTable(check, "allow", &filterTable)
 	for _, v := range verbs {

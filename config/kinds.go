@@ -128,6 +128,16 @@ func readDuration(l *loader, name string, n *yaml.Node, into *time.Duration) {
 	}
 }
 
+// above0 is k where 0 would say neither "at once" nor "never".
+func above0(k kind[time.Duration]) kind[time.Duration] {
+	return kind[time.Duration]{k.name, func(l *loader, name string, n *yaml.Node, into *time.Duration) {
+		before := l.faults.errors
+		if k.read(l, name, n, into); *into == 0 && l.faults.errors == before {
+			l.errorf(n, "%s must be more than 0", name)
+		}
+	}}
+}
+
 // choice is one of a few words.
 func choice(words ...string) kind[Text] {
 	list := strings.Join(words, " or ")

@@ -13,6 +13,9 @@ type table[T any] struct {
 	// stray gives a hint for an unknown key that is near no known one, or "".
 	// It may be nil.
 	stray func(name string) string
+	// check looks at a T as a whole, once each of its keys was found right, and
+	// fills in defaults that depend on others. It may be nil.
+	check func(l *loader, what string, n *yaml.Node, into *T)
 }
 
 // key is one line of a table.
@@ -74,6 +77,7 @@ func (t *table[T]) read(l *loader, what string, n *yaml.Node, into *T) {
 }
 
 func (t *table[T]) readPairs(l *loader, what string, n *yaml.Node, pairs []pair, into *T) {
+	before := l.faults.errors
 	complete := n.Kind == yaml.MappingNode
 	seen := make(map[string]bool)
 	for _, p := range pairs {
@@ -90,6 +94,9 @@ func (t *table[T]) readPairs(l *loader, what string, n *yaml.Node, pairs []pair,
 		if k.required && complete && !seen[k.name] {
 			l.errorf(n, "%s needs %q: %s", what, k.name, k.doc)
 		}
+	}
+	if t.check != nil && l.faults.errors == before {
+		t.check(l, what, n, into)
 	}
 }
 

@@ -55,6 +55,9 @@ var verbs = []verb{
 	define(verb{name: "gzip", argument: "a level", optional: true,
 		doc: "compresses responses"},
 		Gzip{}, &gzipTable, func(l *loader, v *Gzip, _, arg Text) { l.number(arg, "the level of gzip", 1, 9, &v.Level) }),
+	define(verb{name: "limit", argument: "a rate",
+		doc: "answers 429 to a client that makes more requests than the rate"},
+		Limit{}, &limitTable, shortLimit),
 	define(verb{name: "addHeader", argument: "Name=Value",
 		doc: "sets a request header"},
 		AddHeader{}, &headerTable, shortHeader),
@@ -93,6 +96,10 @@ func define[T any, P interface {
 // setPos places the verbs that have no text of their own to do so.
 func setPos(v any, pos Pos) {
 	switch v := v.(type) {
+	case *Proxy:
+		v.Pos = pos
+	case *Limit:
+		v.Pos = pos
 	case *Gzip:
 		v.Pos = pos
 	case *AddressFilter:
@@ -119,11 +126,6 @@ func verbNames() []string {
 	return names
 }
 
-var proxyTable = table[Proxy]{keys: []key[Proxy]{
-	must(in("target", text, func(v *Proxy) *Text { return &v.Target },
-		"", "the upstream's port, address or URL")),
-}}
-
 var redirectTable = table[Redirect]{keys: []key[Redirect]{
 	must(in("to", text, func(v *Redirect) *Text { return &v.To },
 		"", "the URL to go to")),
@@ -138,7 +140,7 @@ var websockifyTable = table[Websockify]{keys: []key[Websockify]{
 		"no restriction, but see the target rules", "the only destinations allowed, as host:ports"),
 	in("origins", texts, func(v *Websockify) *[]Text { return &v.Origins },
 		"the request's own host", "origins whose pages may connect"),
-	in("dialTimeout", duration, func(v *Websockify) *time.Duration { return &v.DialTimeout },
+	in("dialTimeout", above0(duration), func(v *Websockify) *time.Duration { return &v.DialTimeout },
 		"10s", "how long connecting to the target may take"),
 	in("ping", optional(duration), func(v *Websockify) **time.Duration { return &v.Ping },
 		"25s", "time between pings; 0 is off"),
@@ -182,6 +184,16 @@ var gzipTable = table[Gzip]{keys: []key[Gzip]{
 	in("level", whole(1, 9), func(v *Gzip) *int { return &v.Level },
 		"the library's", "1 is fastest, 9 is smallest"),
 }}
+
+var limitTable = table[Limit]{
+	keys: []key[Limit]{
+		must(in("rate", rate, func(v *Limit) *float64 { return &v.Rate },
+			"", "requests in a second, a minute or an hour, counted for each client")),
+		in("burst", whole(1, 1_000_000), func(v *Limit) *int { return &v.Burst },
+			"what the rate gives in a second, at least 1", "requests that may come at once"),
+	},
+	check: func(_ *loader, _ string, _ *yaml.Node, v *Limit) { v.fillBurst() },
+}
 
 var headerTable = table[AddHeader]{keys: []key[AddHeader]{
 	must(in("name", headerName, func(v *AddHeader) *Text { return &v.Header },
