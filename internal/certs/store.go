@@ -54,9 +54,9 @@ type Store struct {
 	watch watchState
 }
 
-// NewStore reads everything once and logs the notices. Its error is every
-// fault of the options, each a *PairError where it is about a pair (joined
-// with errors.Join). That there is no certificate at all is a notice: one may
+// NewStore reads everything once and logs the notices. Its error joins every
+// fault of the options, as errors.Join does: one Unwrap() []error gives them,
+// each a *PairError where it is about a pair. That there is no certificate at all is a notice: one may
 // be put into the folder later.
 func NewStore(o Options) (*Store, error) {
 	s := &Store{
@@ -72,13 +72,13 @@ func NewStore(o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := errors.Join(s.setNames(o), s.first()); err != nil {
-		return nil, err
+	if faults := append(s.setNames(o), s.first()...); len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return s, nil
 }
 
-func (s *Store) setNames(o Options) error {
+func (s *Store) setNames(o Options) []error {
 	var faults []error
 	if o.Primary != "" {
 		name, err := hostName(o.Primary)
@@ -104,7 +104,7 @@ func (s *Store) setNames(o Options) error {
 			s.localNames[name] = true
 		}
 	}
-	return errors.Join(faults...)
+	return faults
 }
 
 // GetCertificate is for tls.Config. The order is: a pair named for the name,

@@ -190,7 +190,10 @@ func TestNewStoreTellsAllFaults(t *testing.T) {
 		"/absent/k: cannot be read: no such file or directory",
 	}, "\n")
 	if err == nil || err.Error() != want {
-		t.Errorf("got\n%v\nwant\n%s", err, want)
+		t.Fatalf("got\n%v\nwant\n%s", err, want)
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 3 {
+		t.Errorf("the faults cannot be told apart")
 	}
 }
 

@@ -2,7 +2,6 @@ package certs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -110,7 +109,7 @@ func (s *Store) rescan() (cost time.Duration) {
 }
 
 // first is the load at start, where a faulty pair is an error.
-func (s *Store) first() error {
+func (s *Store) first() []error {
 	w := &s.watch
 	w.seen = s.look()
 	var all []error
@@ -122,8 +121,8 @@ func (s *Store) first() error {
 	for _, fault := range faults {
 		all = append(all, fault)
 	}
-	if all != nil {
-		return errors.Join(all...)
+	if len(all) > 0 {
+		return all
 	}
 	w.told = s.current.Load().certs
 	s.tellNotices(notices)
