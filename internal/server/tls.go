@@ -82,24 +82,31 @@ func (b *builder) store(cp *config.Port) *certs.Store {
 	key := o.Key()
 	store, release, err := b.server.shared.stores.get(key, func() (*runningStore, error) { return openStore(o) })
 	if err != nil {
-		b.storeError(ssl, err)
+		b.storeErrors(ssl, err)
 		return nil
 	}
 	b.gen.releases = append(b.gen.releases, release)
 	return store.Store
 }
 
-// storeError reports a folder or pair that cannot be used, at its place.
-func (b *builder) storeError(ssl *config.SSL, err error) {
-	pos := ssl.Pos
-	var pair *certs.PairError
-	switch {
-	case errors.As(err, &pair):
-		pos = pairPos(ssl, pair.Index)
-	case ssl.CertDir.Value != "":
-		pos = ssl.CertDir.Pos
+// storeErrors reports a folder and pairs that cannot be used, each at its
+// place.
+func (b *builder) storeErrors(ssl *config.SSL, err error) {
+	faults := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		faults = joined.Unwrap()
 	}
-	b.faults.Errorf(pos, "%v", err)
+	for _, fault := range faults {
+		pos := ssl.Pos
+		var pair *certs.PairError
+		switch {
+		case errors.As(fault, &pair):
+			pos = pairPos(ssl, pair.Index)
+		case ssl.CertDir.Value != "":
+			pos = ssl.CertDir.Pos
+		}
+		b.faults.Errorf(pos, "%v", fault)
+	}
 }
 
 // pairPos is where the pair with this index of certs.Options.Pairs stands.
