@@ -92,6 +92,11 @@ func (a *asset) sendAsNotFound(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// staleness is how much older than its file a .gz may be. Copying a folder
+// writes the two in any order; who edits a file and forgets its .gz takes
+// longer than this.
+const staleness = 2 * time.Second
+
 // sibling opens the precompressed form of the file, "name.gz". It is nil when
 // there is none, and when it is older than the file, as it then holds what the
 // file was before. The caller closes it.
@@ -100,7 +105,7 @@ func (a *asset) sibling(root *os.Root) *asset {
 	if err != nil {
 		return nil
 	}
-	if packed.info.ModTime().Before(a.info.ModTime()) {
+	if a.info.ModTime().Sub(packed.info.ModTime()) > staleness {
 		packed.Close()
 		return nil
 	}
