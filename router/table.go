@@ -93,16 +93,23 @@ func (t *Table) Match(m *Match) *Rule {
 
 // Handler makes t an element of a chain: the rule's handler answers, or next
 // when no rule matches.
-func (t *Table) Handler(next Handler) Handler {
-	return HandlerFunc(func(w http.ResponseWriter, r *http.Request, m *Match) {
-		rule := t.Match(m)
-		if rule == nil {
-			next.Serve(w, r, m)
-			return
-		}
-		m.Rule = rule
-		rule.Handler.Serve(w, r, m)
-	})
+func (t *Table) Handler(next Handler) *Branch { return &Branch{Table: t, Next: next} }
+
+// Branch is a table as an element of a chain.
+type Branch struct {
+	Table *Table
+	Next  Handler // answers when no rule matches
+}
+
+// Serve has the rule that matches answer.
+func (b *Branch) Serve(w http.ResponseWriter, r *http.Request, m *Match) {
+	rule := b.Table.Match(m)
+	if rule == nil {
+		b.Next.Serve(w, r, m)
+		return
+	}
+	m.Rule = rule
+	rule.Handler.Serve(w, r, m)
 }
 
 func (g *group) add(r *Rule) {
