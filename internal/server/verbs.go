@@ -31,6 +31,8 @@ func (b *builder) verb(t *config.Target, at place, next router.Handler) router.H
 		return &middleware.Gzip{Level: v.Level, Next: next}
 	case *config.AddHeader:
 		return b.addHeader(v, at, next)
+	case *config.Limit:
+		return &middleware.Limit{Rate: v.Rate, Burst: v.Burst, Refuse: at.errors.Write, Next: next}
 	case *config.AddressFilter:
 		return &middleware.AddressFilter{Deny: v.Deny, Prefixes: v.Prefixes, Refuse: at.errors.Write, Next: next}
 	default:
