@@ -10,7 +10,8 @@ import (
 	"httpmaster/internal/server"
 )
 
-// check loads and builds a config as running it would, opens no port, and says
+// check loads and builds a config as running it would, opens no port and makes
+// no file, and says
 // everything it has found: errors and warnings on stderr, the summary on
 // stdout. It is exitFault when there are errors.
 func check(args []string, stdout, stderr io.Writer) int {
@@ -30,7 +31,7 @@ func check(args []string, stdout, stderr io.Writer) int {
 	}
 
 	cfg, faults := config.Load(*file)
-	srv := server.New(slog.New(newPlainHandler(stderr, slog.LevelWarn)))
+	srv := server.NewDry(slog.New(newPlainHandler(stderr, slog.LevelWarn)))
 	gen := srv.Build(cfg, faults)
 	defer gen.Discard()
 	printFaults(stderr, faults)

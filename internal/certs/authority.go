@@ -58,6 +58,17 @@ func AuthorityDir() (string, error) {
 // expired. dir "" means AuthorityDir(). Several processes may do so at a time.
 // now nil means time.Now.
 func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
+	return loadAuthority(dir, now, (*Authority).open)
+}
+
+// PeekAuthority is OpenAuthority for those who only look at what would be
+// served: it writes nothing. Where OpenAuthority would make a root this one
+// has one that is forgotten with it.
+func PeekAuthority(dir string, now func() time.Time) (*Authority, error) {
+	return loadAuthority(dir, now, (*Authority).peek)
+}
+
+func loadAuthority(dir string, now func() time.Time, open func(*Authority) error) (*Authority, error) {
 	if now == nil {
 		now = time.Now
 	}
@@ -68,7 +79,7 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 		}
 	}
 	a := &Authority{dir: dir, now: now, issued: make(map[subject]*issued)}
-	if err := a.open(); err != nil {
+	if err := open(a); err != nil {
 		return nil, fmt.Errorf("local authority: %w", err)
 	}
 	var err error
@@ -99,6 +110,23 @@ func (a *Authority) open() error {
 		return err
 	}
 	return a.publish()
+}
+
+func (a *Authority) peek() error {
+	err := a.read()
+	if err == nil && !a.now().After(a.root.NotAfter) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	der, k, err := newRoot(a.now())
+	if err != nil {
+		return err
+	}
+	a.sign = k
+	a.root, err = x509.ParseCertificate(der)
+	return err
 }
 
 func (a *Authority) make() error {

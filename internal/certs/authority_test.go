@@ -3,7 +3,9 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -226,5 +228,33 @@ func TestLeafForAddress(t *testing.T) {
 		if err := c.Leaf.VerifyHostname(text); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestPeekAuthorityWritesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	peeked, err := PeekAuthority(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := peeked.forName("a.com"); err != nil || c.Leaf.CheckSignatureFrom(peeked.root) != nil {
+		t.Errorf("it issues %v, %v", c, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a folder now: %v", err)
+	}
+
+	kept, err := OpenAuthority(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := PeekAuthority(dir, nil); err != nil || !again.root.Equal(kept.root) {
+		t.Errorf("the root that is there was not taken: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, rootBundle), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := PeekAuthority(dir, nil); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		t.Errorf("a damaged root: %v", err)
 	}
 }

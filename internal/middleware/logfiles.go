@@ -1,11 +1,14 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // LogFiles holds the log files that are open, so that all that name the same
@@ -49,6 +52,39 @@ func (l *LogFiles) Open(name string) (*LogFile, error) {
 	l.open[name] = f
 	go f.run()
 	return f, nil
+}
+
+// Check tells whether Open would work, without making the file. The error is
+// what that of Open would be.
+func (l *LogFiles) Check(name string) error {
+	if name == "stdout" || name == "stderr" {
+		return nil
+	}
+	absolute, err := filepath.Abs(name)
+	if err == nil {
+		err = checkAppend(absolute)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open the log file %s: %w", absolute, err)
+	}
+	return nil
+}
+
+func checkAppend(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return syscall.EISDIR
+	case err == nil:
+		return checkWritable(name, false)
+	case !errors.Is(err, fs.ErrNotExist):
+		return errors.Unwrap(err)
+	}
+	dir := filepath.Dir(name)
+	if _, err := os.Stat(dir); err != nil {
+		return errors.Unwrap(err)
+	}
+	return checkWritable(dir, true)
 }
 
 // Reopen has every file opened anew by its name before the next line is

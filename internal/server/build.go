@@ -62,7 +62,7 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 	if cp.Target != nil {
 		chain = append(chain, cp.Target)
 	}
-	p.handler = b.chain(chain, at, notFound(p.errors))
+	p.handler = b.chain(chain, at, &notFound{p.errors})
 	if cp.SSL != nil {
 		b.tls(p, cp)
 	}
@@ -90,10 +90,11 @@ func listenAddress(a config.Address) string {
 }
 
 // notFound ends every chain that nothing has answered.
-func notFound(page *proxy.ErrorPage) router.Handler {
-	return router.HandlerFunc(func(w http.ResponseWriter, r *http.Request, m *router.Match) {
-		page.Write(w, r, http.StatusNotFound, "nothing is served at this address")
-	})
+type notFound struct{ page *proxy.ErrorPage }
+
+// Serve answers 404.
+func (n *notFound) Serve(w http.ResponseWriter, r *http.Request, _ *router.Match) {
+	n.page.Write(w, r, http.StatusNotFound, "nothing is served at this address")
 }
 
 // target composes what t says in front of next.

@@ -64,6 +64,7 @@ type resources struct {
 	stores    pool[string, *runningStore]
 	passwords pool[string, *middleware.PasswordFile]
 	logs      middleware.LogFiles
+	dry       bool // nothing is made on the disk
 
 	authorityOnce sync.Once
 	localCA       *certs.Authority
@@ -82,6 +83,10 @@ func newResources(log *slog.Logger) *resources {
 // authority opens the local certificate authority when the first port with
 // selfSigned asks for it.
 func (r *resources) authority() (*certs.Authority, error) {
-	r.authorityOnce.Do(func() { r.localCA, r.authorityErr = certs.OpenAuthority("", nil) })
+	open := certs.OpenAuthority
+	if r.dry {
+		open = certs.PeekAuthority
+	}
+	r.authorityOnce.Do(func() { r.localCA, r.authorityErr = open("", nil) })
 	return r.localCA, r.authorityErr
 }

@@ -40,6 +40,18 @@ func New(log *slog.Logger) *Server {
 	return &Server{log: log, shared: newResources(log), listeners: make(map[string]*listener)}
 }
 
+// NewDry makes a server that only builds, for looking at what comes of a
+// config: its Build makes nothing on the disk, no log file and no certificate
+// authority, and what it gives can be explained. It cannot be applied.
+func NewDry(log *slog.Logger) *Server {
+	s := New(log)
+	s.shared.dry = true
+	return s
+}
+
+// errDry is what Apply gives a server of NewDry.
+var errDry = errors.New("this server only builds")
+
 // ErrStopped is what Apply gives after Shutdown.
 var ErrStopped = errors.New("the server has been stopped")
 
@@ -51,6 +63,10 @@ var ErrStopped = errors.New("the server has been stopped")
 func (s *Server) Apply(gen *Generation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.shared.dry {
+		gen.release()
+		return errDry
+	}
 	if s.stopped {
 		gen.release()
 		return ErrStopped

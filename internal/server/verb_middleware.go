@@ -29,17 +29,30 @@ func (b *builder) accessLog(v *config.Log, next router.Handler) router.Handler {
 	if name != "stdout" && name != "stderr" {
 		name = b.cfg.Resolve(name)
 	}
-	file, err := b.server.shared.logs.Open(name)
+	file, err := b.logFile(name)
 	if err != nil {
 		b.faults.Errorf(v.File.Pos, "log: %v", err)
 		return next
+	}
+	return &middleware.AccessLog{File: file, Format: format, Next: next}
+}
+
+// logFile opens a log file, or with a dry server only finds out whether that
+// would work, and gives nil.
+func (b *builder) logFile(name string) (*middleware.LogFile, error) {
+	if b.server.shared.dry {
+		return nil, b.server.shared.logs.Check(name)
+	}
+	file, err := b.server.shared.logs.Open(name)
+	if err != nil {
+		return nil, err
 	}
 	b.gen.releases = append(b.gen.releases, func() {
 		if err := file.Close(); err != nil {
 			b.server.log.Error("closing an access log", "file", name, "err", err)
 		}
 	})
-	return &middleware.AccessLog{File: file, Format: format, Next: next}
+	return file, nil
 }
 
 func (b *builder) addHeader(v *config.AddHeader, at place, next router.Handler) router.Handler {
