@@ -24,7 +24,7 @@ func (l *loader) number(arg Text, what string, least, most int, into *int) {
 
 var redirectCodes = []string{"301", "302", "303", "307", "308"}
 
-var redirectCode = kind[int]{strings.Join(redirectCodes, ", "), func(l *loader, name string, n *yaml.Node, into *int) {
+var redirectCode = kind[int]{strings.Join(redirectCodes, ", "), enum(301, 302, 303, 307, 308, "301", "302", "303", "307", "308"), func(l *loader, name string, n *yaml.Node, into *int) {
 	if n.Kind != yaml.ScalarNode || !slices.Contains(redirectCodes, n.Value) {
 		l.errorf(n, "%s must be one of %s", name, strings.Join(redirectCodes, ", "))
 		return
@@ -56,7 +56,7 @@ func shortHeader(l *loader, v *AddHeader, _, arg Text) {
 	l.checkHeaderName(v.Header)
 }
 
-var headerName = kind[Text]{"header name", func(l *loader, name string, n *yaml.Node, into *Text) {
+var headerName = kind[Text]{"header name", pattern(tokenPattern), func(l *loader, name string, n *yaml.Node, into *Text) {
 	if t, ok := l.scalarText(n, name); ok {
 		*into = t
 		l.checkHeaderName(t)

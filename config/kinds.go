@@ -15,15 +15,15 @@ import (
 // The kinds of values. Each reports what it cannot take and then leaves its
 // field alone.
 var (
-	text     = kind[Text]{"text", readText}
-	file     = kind[Text]{"file name", readText}
-	folder   = kind[Text]{"folder name", readText}
-	texts    = kind[[]Text]{"list of text", readTexts}
-	files    = kind[[]Text]{"file name or list of them", readTexts}
-	boolean  = kind[bool]{"true or false", readBool}
-	duration = kind[time.Duration]{"duration (30s, 5m, 1h)", readDuration}
-	millis   = kind[time.Duration]{"milliseconds", readMillis}
-	networks = kind[[]netip.Prefix]{"list of addresses and CIDRs", readPrefixes}
+	text     = kind[Text]{"text", anyText, readText}
+	file     = kind[Text]{"file name", anyText, readText}
+	folder   = kind[Text]{"folder name", anyText, readText}
+	texts    = kind[[]Text]{"list of text", listOf(anyText), readTexts}
+	files    = kind[[]Text]{"file name or list of them", listOf(anyText), readTexts}
+	boolean  = kind[bool]{"true or false", schema{"type": "boolean"}, readBool}
+	duration = kind[time.Duration]{"duration (30s, 5m, 1h)", anyOf(pattern(durationPattern), enum(0, "0")), readDuration}
+	millis   = kind[time.Duration]{"milliseconds", integer(0, math.MaxInt32), readMillis}
+	networks = kind[[]netip.Prefix]{"list of addresses and CIDRs", listOf(pattern(networkPattern)), readPrefixes}
 )
 
 func readText(l *loader, name string, n *yaml.Node, into *Text) {
@@ -62,7 +62,7 @@ func readBool(l *loader, name string, n *yaml.Node, into *bool) {
 
 // optional is k where absent differs from the zero value.
 func optional[F any](k kind[F]) kind[*F] {
-	return kind[*F]{k.name, func(l *loader, name string, n *yaml.Node, into **F) {
+	return kind[*F]{k.name, k.schema, func(l *loader, name string, n *yaml.Node, into **F) {
 		*into = new(F)
 		k.read(l, name, n, *into)
 	}}
@@ -72,6 +72,7 @@ func optional[F any](k kind[F]) kind[*F] {
 func whole(least, most int) kind[int] {
 	return kind[int]{
 		fmt.Sprintf("whole number, %d to %d", least, most),
+		integer(least, most),
 		func(l *loader, name string, n *yaml.Node, into *int) {
 			if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && isDigits(n.Value) {
 				l.errorf(n, "%s must be a number; write it without quotes", name)
@@ -130,7 +131,7 @@ func readDuration(l *loader, name string, n *yaml.Node, into *time.Duration) {
 
 // above0 is k where 0 would say neither "at once" nor "never".
 func above0(k kind[time.Duration]) kind[time.Duration] {
-	return kind[time.Duration]{k.name, func(l *loader, name string, n *yaml.Node, into *time.Duration) {
+	return kind[time.Duration]{k.name, schema{"allOf": []schema{pattern(durationPattern), pattern("[1-9]")}}, func(l *loader, name string, n *yaml.Node, into *time.Duration) {
 		before := l.faults.errors
 		if k.read(l, name, n, into); *into == 0 && l.faults.errors == before {
 			l.errorf(n, "%s must be more than 0", name)
@@ -141,7 +142,7 @@ func above0(k kind[time.Duration]) kind[time.Duration] {
 // choice is one of a few words.
 func choice(words ...string) kind[Text] {
 	list := strings.Join(words, " or ")
-	return kind[Text]{list, func(l *loader, name string, n *yaml.Node, into *Text) {
+	return kind[Text]{list, schema{"enum": words}, func(l *loader, name string, n *yaml.Node, into *Text) {
 		t, ok := l.scalarText(n, name)
 		if !ok {
 			return
@@ -158,7 +159,7 @@ func choice(words ...string) kind[Text] {
 
 // object is a map with a table of its own.
 func object[F any](what string, t *table[F]) kind[F] {
-	return kind[F]{"map", func(l *loader, _ string, n *yaml.Node, into *F) {
+	return kind[F]{"map", ref(what), func(l *loader, _ string, n *yaml.Node, into *F) {
 		t.read(l, what, n, into)
 	}}
 }

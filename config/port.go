@@ -9,7 +9,7 @@ import (
 )
 
 // portMap is the top-level ports.
-var portMap = kind[[]*Port]{"map of address to port entry", func(l *loader, name string, n *yaml.Node, into *[]*Port) {
+var portMap = kind[[]*Port]{"map of address to port entry", mapOf(addressPattern, ref("port")), func(l *loader, name string, n *yaml.Node, into *[]*Port) {
 	pairs := l.pairs(n, name)
 	if len(pairs) == 0 && n.Kind == yaml.MappingNode {
 		l.errorf(n, `%s is empty; write an address and what is served there, such as 80: 8080`, name)
@@ -52,12 +52,15 @@ var portTable = table[Port]{
 }
 
 // portTarget is what a port's "router" says: rules or a single target.
-var portTarget = kind[*Target]{"router or target", func(l *loader, _ string, n *yaml.Node, into **Target) {
+var portTarget = kind[*Target]{"router or target", ref("target"), func(l *loader, _ string, n *yaml.Node, into **Target) {
 	*into = l.target(n, place{})
 }}
 
 // middlewareList is a list of chain elements in front of routers.
-var middlewareList = kind[[]*Target]{"list of chain elements", func(l *loader, name string, n *yaml.Node, into *[]*Target) {
+var middlewareList = kind[[]*Target]{"list of chain elements", anyOf(
+	schema{"type": "array", "items": ref("target")},
+	schema{"type": []string{"string", "integer"}, "$ref": ref("target")["$ref"]},
+), func(l *loader, name string, n *yaml.Node, into *[]*Target) {
 	items, ok := l.items(n, name)
 	if !ok {
 		return

@@ -36,6 +36,10 @@ var proxyTable = table[Proxy]{
 			"0", "largest body of a request; 0 is no limit"),
 	},
 	check: checkProxy,
+	rules: []schema{
+		{"oneOf": []schema{needs("target"), needs("targets")}},
+		{"if": needs("cookie"), "then": schema{"required": []string{"balance"}, "properties": schema{"balance": enum("cookie")}}},
+	},
 }
 
 func checkProxy(l *loader, what string, n *yaml.Node, v *Proxy) {
@@ -50,7 +54,10 @@ func checkProxy(l *loader, what string, n *yaml.Node, v *Proxy) {
 }
 
 // weightedTargets are proxy's targets: text, or maps with a weight.
-var weightedTargets = kind[[]WeightedTarget]{"list of targets", func(l *loader, name string, n *yaml.Node, into *[]WeightedTarget) {
+var weightedTargets = kind[[]WeightedTarget]{"list of targets", anyOf(
+	anyText,
+	schema{"type": "array", "minItems": 1, "items": anyOf(anyText, ref("targets"))},
+), func(l *loader, name string, n *yaml.Node, into *[]WeightedTarget) {
 	items, ok := l.items(n, name)
 	if !ok {
 		return
@@ -77,7 +84,7 @@ var weightedTable = table[WeightedTarget]{keys: []key[WeightedTarget]{
 		"1", "share of the requests against the weights of the others"),
 }}
 
-var cookieName = kind[Text]{"name of a cookie", func(l *loader, name string, n *yaml.Node, into *Text) {
+var cookieName = kind[Text]{"name of a cookie", pattern(tokenPattern), func(l *loader, name string, n *yaml.Node, into *Text) {
 	t, ok := l.scalarText(n, name)
 	if !ok {
 		return
@@ -90,7 +97,7 @@ var cookieName = kind[Text]{"name of a cookie", func(l *loader, name string, n *
 }}
 
 // health is proxy's health.
-var health = kind[*Health]{"map", func(l *loader, name string, n *yaml.Node, into **Health) {
+var health = kind[*Health]{"map", ref("health"), func(l *loader, name string, n *yaml.Node, into **Health) {
 	*into = &Health{Pos: position(n)}
 	healthTable.read(l, name, n, *into)
 }}
@@ -110,7 +117,7 @@ var healthTable = table[Health]{keys: []key[Health]{
 		"3", "bad answers in a row until a target is no longer used"),
 }}
 
-var healthPath = kind[Text]{"path", func(l *loader, name string, n *yaml.Node, into *Text) {
+var healthPath = kind[Text]{"path", pattern(`^/[^ \t#]*$`), func(l *loader, name string, n *yaml.Node, into *Text) {
 	t, ok := l.scalarText(n, name)
 	if !ok {
 		return
@@ -123,7 +130,7 @@ var healthPath = kind[Text]{"path", func(l *loader, name string, n *yaml.Node, i
 }}
 
 // eject is proxy's eject. false is written where a map could be.
-var eject = kind[Eject]{"map or false", func(l *loader, name string, n *yaml.Node, into *Eject) {
+var eject = kind[Eject]{"map or false", anyOf(enum(false), ref("eject")), func(l *loader, name string, n *yaml.Node, into *Eject) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		ejectTable.read(l, name, n, into)

@@ -11,7 +11,7 @@ import (
 )
 
 // size is a number of bytes.
-var size = kind[int64]{"size (10MB, 512KiB, or bytes)", func(l *loader, name string, n *yaml.Node, into *int64) {
+var size = kind[int64]{"size (10MB, 512KiB, or bytes)", anyOf(pattern(sizePattern), schema{"type": "integer", "minimum": 0}), func(l *loader, name string, n *yaml.Node, into *int64) {
 	if n.Kind != yaml.ScalarNode {
 		l.errorf(n, "%s must be a size such as 10MB, not %s", name, describe(n))
 		return
@@ -50,7 +50,7 @@ func parseSize(s string) (int64, error) {
 }
 
 // rate is how often something may be, per second.
-var rate = kind[float64]{"rate (10/s, 100/m, 1000/h)", func(l *loader, name string, n *yaml.Node, into *float64) {
+var rate = kind[float64]{"rate (10/s, 100/m, 1000/h)", pattern(ratePattern), func(l *loader, name string, n *yaml.Node, into *float64) {
 	t, ok := l.scalarText(n, name)
 	if !ok {
 		return

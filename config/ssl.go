@@ -7,7 +7,7 @@ import (
 )
 
 // sslEntry is a port's ssl.
-var sslEntry = kind[*SSL]{"map", func(l *loader, name string, n *yaml.Node, into **SSL) {
+var sslEntry = kind[*SSL]{"map", ref("ssl"), func(l *loader, name string, n *yaml.Node, into **SSL) {
 	s := &SSL{Pos: position(n)}
 	s.Pair.Pos = s.Pos
 	*into = s
@@ -23,7 +23,9 @@ var sslEntry = kind[*SSL]{"map", func(l *loader, name string, n *yaml.Node, into
 	}
 }}
 
-var sslTable = table[SSL]{keys: []key[SSL]{
+var sslTable = table[SSL]{rules: append(pairRules, anyOf(
+	needs("certDir"), needs("key"), needs("SNI"), isTrue("letsencrypt"), isTrue("selfSigned"),
+)), keys: []key[SSL]{
 	in("certDir", folder, func(s *SSL) *Text { return &s.CertDir },
 		"none", "folder that is searched for certificates and keys, subfolders included, and watched"),
 	in("primaryDomain", text, func(s *SSL) *Text { return &s.PrimaryDomain },
@@ -62,7 +64,7 @@ var sslTable = table[SSL]{keys: []key[SSL]{
 }}
 
 // spdy is http-master's name of what became HTTP/2. Only false says something.
-var spdy = kind[bool]{"true or false", func(l *loader, name string, n *yaml.Node, noHTTP2 *bool) {
+var spdy = kind[bool]{"true or false", schema{"type": "boolean"}, func(l *loader, name string, n *yaml.Node, noHTTP2 *bool) {
 	on := true
 	readBool(l, name, n, &on)
 	*noHTTP2 = !on
@@ -72,7 +74,10 @@ var spdy = kind[bool]{"true or false", func(l *loader, name string, n *yaml.Node
 }}
 
 // tlsVersion takes Node's spellings as well.
-var tlsVersion = kind[Text]{"1.2 or 1.3", func(l *loader, name string, n *yaml.Node, into *Text) {
+var tlsVersion = kind[Text]{"1.2 or 1.3", anyOf(
+	enum("1.2", "1.3", 1.2, 1.3, "TLSv1.2", "TLSv1.3"),
+	schema{"deprecated": true, "enum": []any{"1", "1.0", "1.1", 1, 1.1, "TLSv1", "TLSv1.0", "TLSv1.1"}},
+), func(l *loader, name string, n *yaml.Node, into *Text) {
 	t, ok := l.scalarText(n, name)
 	if !ok {
 		return
@@ -89,7 +94,7 @@ var tlsVersion = kind[Text]{"1.2 or 1.3", func(l *loader, name string, n *yaml.N
 }}
 
 // sniMap is ssl.SNI.
-var sniMap = kind[[]NamedPair]{"map of host name to key and cert", func(l *loader, name string, n *yaml.Node, into *[]NamedPair) {
+var sniMap = kind[[]NamedPair]{"map of host name to key and cert", mapOf(`^(\*\.)?[^*/:]+$`, ref("SNI")), func(l *loader, name string, n *yaml.Node, into *[]NamedPair) {
 	for _, p := range l.pairs(n, name) {
 		host := p.key.Value
 		what := "SNI " + quote(host)
@@ -118,7 +123,13 @@ func (l *loader) namedPair(what string, n *yaml.Node, named NamedPair) NamedPair
 	return named
 }
 
-var pairTable = table[KeyPair]{keys: []key[KeyPair]{
+// pairRules are what checkPair wants.
+var pairRules = []schema{
+	{"if": anyOf(needs("cert"), needs("crt"), needs("ca")), "then": needs("key")},
+	{"if": needs("key"), "then": anyOf(needs("cert"), needs("crt"))},
+}
+
+var pairTable = table[KeyPair]{rules: append(pairRules, needs("key")), keys: []key[KeyPair]{
 	in("key", file, func(p *KeyPair) *Text { return &p.Key }, "required", "private key"),
 	in("cert", file, func(p *KeyPair) *Text { return &p.Cert }, "required", "certificate"),
 	in("crt", file, func(p *KeyPair) *Text { return &p.Cert }, "", "the same as cert"),
@@ -142,7 +153,7 @@ func (l *loader) checkPair(n *yaml.Node, what string, p KeyPair) {
 }
 
 // clientAuth is ssl.clientAuth.
-var clientAuth = kind[*ClientAuth]{"map", func(l *loader, name string, n *yaml.Node, into **ClientAuth) {
+var clientAuth = kind[*ClientAuth]{"map", ref("clientAuth"), func(l *loader, name string, n *yaml.Node, into **ClientAuth) {
 	entry := clientAuthEntry{ClientAuth: ClientAuth{Pos: position(n)}}
 	clientAuthTable.read(l, name, n, &entry)
 	entry.Require = entry.mode.Value != "request"

@@ -16,6 +16,8 @@ type table[T any] struct {
 	// check looks at a T as a whole, once each of its keys was found right, and
 	// fills in defaults that depend on others. It may be nil.
 	check func(l *loader, what string, n *yaml.Node, into *T)
+	// rules is what check wants, as far as a schema can say it.
+	rules []schema
 }
 
 // key is one line of a table.
@@ -25,18 +27,20 @@ type key[T any] struct {
 	def      string // what holds when the key is absent
 	doc      string
 	required bool
+	schema   schema // of the value
 	read     func(l *loader, into *T, k, v *yaml.Node)
 }
 
 // kind is how values of one Go type are written.
 type kind[F any] struct {
-	name string
-	read func(l *loader, name string, n *yaml.Node, into *F)
+	name   string
+	schema schema
+	read   func(l *loader, name string, n *yaml.Node, into *F)
 }
 
 // in makes a line whose value is of kind k and goes where at points.
 func in[T, F any](name string, k kind[F], at func(*T) *F, def, doc string) key[T] {
-	return key[T]{name: name, kind: k.name, def: def, doc: doc,
+	return key[T]{name: name, kind: k.name, def: def, doc: doc, schema: k.schema,
 		read: func(l *loader, into *T, key, n *yaml.Node) {
 			if isNull(n) {
 				l.errorf(key, "%s has no value; give it one or remove the line", quote(name))

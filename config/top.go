@@ -54,7 +54,7 @@ var modulesTable = table[Modules]{keys: []key[Modules]{
 		"none", "certificates by ACME, for the ports with letsencrypt: true"),
 }}
 
-var letsEncrypt = kind[*LetsEncrypt]{"map", func(l *loader, name string, n *yaml.Node, into **LetsEncrypt) {
+var letsEncrypt = kind[*LetsEncrypt]{"map", ref("letsencrypt"), func(l *loader, name string, n *yaml.Node, into **LetsEncrypt) {
 	le := &LetsEncrypt{Pos: position(n)}
 	before := l.faults.errors
 	letsEncryptTable.read(l, name, n, le)
@@ -64,7 +64,7 @@ var letsEncrypt = kind[*LetsEncrypt]{"map", func(l *loader, name string, n *yaml
 	*into = le
 }}
 
-var letsEncryptTable = table[LetsEncrypt]{keys: []key[LetsEncrypt]{
+var letsEncryptTable = table[LetsEncrypt]{rules: []schema{isTrue("agreeTos")}, keys: []key[LetsEncrypt]{
 	must(in("configDir", folder, func(le *LetsEncrypt) *Text { return &le.ConfigDir },
 		"", "folder that keeps the account and the certificates between runs")),
 	in("email", text, func(le *LetsEncrypt) *Text { return &le.Email },
@@ -80,7 +80,7 @@ var letsEncryptTable = table[LetsEncrypt]{keys: []key[LetsEncrypt]{
 }}
 
 // agent is agentSettings, at the top or at a port.
-var agent = kind[Agent]{"map", func(l *loader, name string, n *yaml.Node, into *Agent) {
+var agent = kind[Agent]{"map", ref("agentSettings"), func(l *loader, name string, n *yaml.Node, into *Agent) {
 	into.Pos = position(n)
 	agentTable.read(l, name, n, into)
 }}

@@ -25,6 +25,7 @@ type verb struct {
 	word     bool   // one word may stand before the "->"
 	doc      string
 	short    func(l *loader, whole, word, arg Text) Verb
+	keys     described // of the object form
 	object   func(l *loader, n *yaml.Node, pairs []pair) Verb
 }
 
@@ -78,6 +79,7 @@ func define[T any, P interface {
 	*T
 	Verb
 }](d verb, preset T, t *table[T], short func(l *loader, v *T, word, arg Text)) verb {
+	d.keys = t
 	d.short = func(l *loader, whole, word, arg Text) Verb {
 		v := preset
 		setPos(&v, whole.Pos)
