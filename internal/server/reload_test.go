@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 nhooyr.io/websocket is the given library; its successor has the same code
+
 package server
 
 import (
