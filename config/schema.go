@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"strings"
 )
 
 // schema is a JSON Schema or a part of one, draft 2020-12, as encoding/json
@@ -104,13 +105,15 @@ func (t *table[T]) schema() schema {
 	return s
 }
 
-// property is a key's value with what an editor tells about it.
+// property is a key's value with what an editor tells about it. doNotSuggest
+// and patternErrorMessage are no part of JSON Schema; the editors that use
+// vscode's and yaml-language-server's code know them.
 func (k *key[T]) property() schema {
 	switch k.kind {
 	case "ignored":
-		return schema{"deprecated": true, "description": "No effect: " + k.doc + "."}
+		return schema{"deprecated": true, "doNotSuggest": true, "description": "No effect: " + k.doc + "."}
 	case "refused":
-		return schema{"not": schema{}, "deprecated": true, "description": "Not supported: " + k.doc + "."}
+		return schema{"not": schema{}, "doNotSuggest": true, "description": "Not supported: " + k.doc + "."}
 	}
 	s := maps.Clone(k.schema)
 	s["description"] = k.doc + "."
@@ -168,7 +171,10 @@ func verbTextRules() []schema {
 	}
 	verbThere := schema{"type": "string", "pattern": `^\s*([A-Za-z][A-Za-z0-9]*(\s+\S+)?)?(\s*->|:\s)`}
 	return []schema{
-		{"if": verbThere, "then": schema{"pattern": `^\s*(` + all[1:] + `)(\s|:|->)`}},
+		{"if": verbThere, "then": schema{
+			"pattern":             `^\s*(` + all[1:] + `)(\s|:|->)`,
+			"patternErrorMessage": "unknown verb; known are: " + strings.Join(verbNames(), ", "),
+		}},
 		{"not": schema{"type": "string", "pattern": `^\s*(` + some[1:] + `)\s*(->|:)?\s*$`}},
 	}
 }
