@@ -70,6 +70,7 @@ func command(t *testing.T, ctx context.Context, env []string, program string, ar
 		"HOME=" + home,
 		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
 		"LANG=C.UTF-8",
+		"GORACE=atexit_sleep_ms=10", // instead of a second for each program that ends
 	}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killGroup(cmd) }
