@@ -133,21 +133,28 @@ func (h *Websockify) refuse(w http.ResponseWriter, r *http.Request, m *router.Ma
 	if r.Context().Err() != nil {
 		return // the client has left: there is nobody to tell and nothing wrong
 	}
-	status, reason := http.StatusBadGateway, "the target cannot be reached"
 	var handshake *tunnel.HandshakeError
-	var refused *tunnelError
-	switch {
-	case errors.As(err, &handshake):
+	if errors.As(err, &handshake) {
 		h.refuseHandshake(w, r, m, handshake)
 		return
-	case errors.As(err, &refused):
-		status, reason = refused.status, refused.reason
-	case errors.Is(err, router.ErrCapture):
-		status, reason = http.StatusBadRequest, "the address is not one that can lead anywhere"
 	}
+	status, reason := refusal(err)
 	h.Log.Warn("tunnel refused", "rule", ruleName(m), "client", logAddress(clientAddress(r, m)),
 		"target", target, "status", status, "reason", err.Error())
 	h.Errors.Write(w, r, status, reason)
+}
+
+// refusal gives the status and the reason that a client gets for err, which is
+// not about its handshake.
+func refusal(err error) (status int, reason string) {
+	var refused *tunnelError
+	switch {
+	case errors.As(err, &refused):
+		return refused.status, refused.reason
+	case errors.Is(err, router.ErrCapture):
+		return http.StatusBadRequest, "the address is not one that can lead anywhere"
+	}
+	return http.StatusBadGateway, "the target cannot be reached"
 }
 
 // refuseHandshake answers what is no WebSocket. That is not logged: every visit
