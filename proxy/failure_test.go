@@ -153,36 +153,6 @@ func TestUpstreamGoesSilent(t *testing.T) {
 	}
 }
 
-// While a client takes its time over its body, the upstream's does not run.
-func TestUpstreamIdleIsNotTheClients(t *testing.T) {
-	fired := make(chan struct{}, 1)
-	watch := newWatchdog(patience, func() { fired <- struct{}{} })
-	defer watch.rest()
-	r := newRequest("PUT", "/")
-	r.ContentLength = 4
-	running := false
-	r.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) {
-		running = watch.timer.Stop() // true if it was
-		return copy(p, "body"), io.EOF
-	}))
-	client := &clientSide{ctl: http.NewResponseController(httptest.NewRecorder()), idle: patience}
-	body := newRequestBody(r, client, watch)
-	if _, err := body.Read(make([]byte, 10)); err != io.EOF {
-		t.Error(err)
-	}
-	if running {
-		t.Error("the upstream was being watched while the client was being waited for")
-	}
-	if !watch.timer.Stop() {
-		t.Error("the upstream was not watched any more when it was its turn")
-	}
-	body.finish()
-}
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
 func TestNotForwarded(t *testing.T) {
 	backend := rawServer(t, func(conn net.Conn, br *bufio.Reader) { t.Errorf("upstream got %q", readHead(br)) })
 	tests := []struct{ name, target, request, want string }{

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 )
 
-// afterError is how long one direction may go on when the other one has
-// broken: what is on its way still arrives, and nothing stays open for ever.
+// afterError is the grace of upgraded connections.
 const afterError = 10 * time.Second
 
 // half is one end of an upgraded connection: conn, and what was read from it
@@ -21,19 +21,18 @@ type half struct {
 
 // join carries bytes between a and b until both directions have ended. When
 // one end says that it has no more to send, the other is told so and may go
-// on sending itself. The caller closes both connections.
-func join(a, b half) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.sendTo(b)
-	}()
-	b.sendTo(a)
-	<-done
+// on sending itself. When one direction breaks, the other may go on for grace:
+// what is on its way still arrives, and nothing stays open for ever. The
+// caller closes both connections.
+func join(a, b half, grace time.Duration) {
+	var other sync.WaitGroup
+	other.Go(func() { a.sendTo(b, grace) })
+	b.sendTo(a, grace)
+	other.Wait()
 }
 
 // sendTo copies everything from h to dst.
-func (h half) sendTo(dst half) {
+func (h half) sendTo(dst half, grace time.Duration) {
 	err := h.copyTo(dst.conn)
 	if halfCloser, ok := dst.conn.(interface{ CloseWrite() error }); ok {
 		err = errors.Join(err, halfCloser.CloseWrite())
@@ -41,7 +40,7 @@ func (h half) sendTo(dst half) {
 		dst.conn.Close() // the only way to say that this is the end
 	}
 	if err != nil {
-		soon := time.Now().Add(afterError)
+		soon := time.Now().Add(grace)
 		h.conn.SetDeadline(soon)
 		dst.conn.SetDeadline(soon)
 	}

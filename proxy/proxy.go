@@ -135,6 +135,9 @@ func (x *exchange) outgoing(ctx context.Context, to *url.URL) *http.Request {
 		return out
 	}
 	out.Body = x.body
+	// On a connection that it means to keep, net/http sends the body even
+	// after a refusal, and the client would be told to go on with it.
+	out.Close = hasToken(out.Header["Expect"], "100-continue")
 	if out.ContentLength < 0 {
 		out.Trailer = make(http.Header)
 		for name := range x.r.Trailer {

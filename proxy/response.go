@@ -42,10 +42,6 @@ func (x *exchange) respond(resp *http.Response) {
 		return
 	}
 	x.copyBody(resp)
-	if x.body.failed() != nil {
-		// What is left of the request cannot be told from a next one.
-		panic(http.ErrAbortHandler)
-	}
 	if len(resp.Trailer) > 0 {
 		x.copyTrailer(resp.Trailer, announced)
 	}

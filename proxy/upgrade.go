@@ -60,7 +60,6 @@ func (x *exchange) upgrade(to *url.URL) {
 		x.fail(context.Cause(x.ctx))
 		return
 	}
-	x.watch.rest()
 	x.switchProtocols(resp, conn, br)
 }
 
@@ -115,7 +114,6 @@ func acceptKey(key string) string {
 func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *bufio.Reader) {
 	h := x.w.Header()
 	copyResponseHeader(h, resp.Header)
-	delete(h, "Content-Length")
 	h["Connection"] = []string{"Upgrade"}
 	h["Upgrade"] = resp.Header["Upgrade"]
 	x.client.writing()
@@ -137,7 +135,7 @@ func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *b
 		},
 	})
 	defer remove()
-	join(half{client, buffered.Reader}, half{upstream, br})
+	join(half{client, buffered.Reader}, half{upstream, br}, afterError)
 }
 
 func (x *exchange) rule() string {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"httpmaster/router"
 )
@@ -225,14 +226,16 @@ func TestUpgradeWrongAnswers(t *testing.T) {
 // client has sent behind its own is no request.
 func TestUpgradeRefused(t *testing.T) {
 	gone := make(chan struct{})
-	_, url, _ := startUpgrade(t, "HTTP/1.1 401 Unauthorized\r\nWww-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno", func(conn net.Conn, br *bufio.Reader) {
+	page := strings.Repeat("no ", maxResponseHead) // more than a head may have
+	length := fmt.Sprint(len(page))
+	_, url, _ := startUpgrade(t, "HTTP/1.1 401 Unauthorized\r\nWww-Authenticate: Basic\r\nContent-Length: "+length+"\r\n\r\n"+page, func(conn net.Conn, br *bufio.Reader) {
 		io.Copy(io.Discard, br)
 		close(gone)
 	})
 	got := exchangeRaw(t, url, strings.ReplaceAll(upgradeRequest, "\r\n", "\n")+"GET / HTTP/1.1\nHost: a.test\n\n")
-	want := crlf("HTTP/1.1 401 Unauthorized\nConnection: close\nContent-Length: 2\nWww-Authenticate: Basic\n\nno")
+	want := crlf("HTTP/1.1 401 Unauthorized\nConnection: close\nContent-Length: "+length+"\nWww-Authenticate: Basic\n\n") + page
 	if got != want {
-		t.Errorf("got %q, want %q", got, want)
+		t.Errorf("got %.200q (%d bytes), want %.200q (%d bytes)", got, len(got), want, len(want))
 	}
 	mustReceive(t, gone)
 }
@@ -258,14 +261,12 @@ func TestUpgradeWithBody(t *testing.T) {
 
 // The registry knows a tunnel while it lives, and can end it.
 func TestUpgradeInRegistry(t *testing.T) {
-	p, url, backend := startUpgrade(t, upgradeAnswer, func(conn net.Conn, br *bufio.Reader) { io.Copy(io.Discard, br) })
+	p, url, backend := startUpgrade(t, upgradeAnswer, func(conn net.Conn, br *bufio.Reader) { io.Copy(conn, br) })
 	conn, br := dialRaw(t, url)
 	io.WriteString(conn, upgradeRequest+"x")
 	readHead(br)
-	for len(p.Tunnels.Live()) == 0 { // it is added after the head is sent
-		if t.Context().Err() != nil {
-			t.Fatal("never registered")
-		}
+	if b, err := br.ReadByte(); b != 'x' || err != nil { // now it must be known
+		t.Fatalf("got %q, %v", b, err)
 	}
 	e := p.Tunnels.Live()[0]
 	if e.Rule != `line 7 "*"` || e.Client != "127.0.0.1" || e.Target != backend || e.Started.IsZero() {
@@ -279,9 +280,13 @@ func TestUpgradeInRegistry(t *testing.T) {
 	if rest, _ := io.ReadAll(br); len(rest) > 0 {
 		t.Errorf("client got %q", rest)
 	}
+	if live := p.Tunnels.Live(); len(live) > 0 {
+		t.Errorf("still known: %+v", live[0])
+	}
 }
 
-// The end that is reset does not leave the other one waiting.
+// The end that is reset does not leave the other one waiting, not even one
+// that does not care that nothing comes any more.
 func TestUpgradeReset(t *testing.T) {
 	gone := make(chan struct{})
 	_, url, _ := startUpgrade(t, upgradeAnswer, func(conn net.Conn, br *bufio.Reader) {
@@ -294,4 +299,25 @@ func TestUpgradeReset(t *testing.T) {
 	conn.SetLinger(0)
 	conn.Close()
 	mustReceive(t, gone)
+}
+
+func TestJoinEndsAfterReset(t *testing.T) {
+	conns := make(chan net.Conn)
+	done := make(chan struct{})
+	address := rawServer(t, func(conn net.Conn, br *bufio.Reader) {
+		conns <- conn
+		<-done
+	})
+	a, _ := dialRaw(t, address)
+	b, _ := dialRaw(t, address) // stays as it is
+	atA, atB := mustReceive(t, conns), mustReceive(t, conns)
+	a.SetLinger(0)
+	a.Close()
+	nothing := func(c net.Conn) half { return half{c, bufio.NewReader(c)} }
+	go func() {
+		defer close(done)
+		join(nothing(atA), nothing(atB), time.Millisecond)
+	}()
+	mustReceive(t, done)
+	b.Close()
 }
