@@ -10,7 +10,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./cmd/http-master ./cmd/dewebsockify
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X httpmaster/internal/version.release=${VERSION}" -o /out/ ./cmd/http-master ./cmd/dewebsockify
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -15,11 +15,11 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"httpmaster/internal/tunnel"
+	"httpmaster/internal/version"
 )
 
 // Exit codes, as the usage text explains them.
@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = io.WriteString(stdout, usage)
 		return exitOK
 	case errors.Is(err, errVersion):
-		fmt.Fprintln(stdout, versionText())
+		fmt.Fprintln(stdout, "dewebsockify "+version.Text())
 		return exitOK
 	case err != nil:
 		fmt.Fprintf(stderr, "dewebsockify: %v\nTry: dewebsockify --help\n", err)
@@ -143,24 +143,4 @@ func (c *client) dial(ctx context.Context) (*tunnel.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	return c.dialer.Dial(ctx, c.url.String())
-}
-
-// version is set at release with -ldflags "-X main.version=..."; a plain build
-// tells the module's version or the commit.
-var version = ""
-
-func versionText() string {
-	text := version
-	if info, ok := debug.ReadBuildInfo(); ok && text == "" {
-		text = info.Main.Version
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" && (text == "" || text == "(devel)") {
-				text = setting.Value[:min(12, len(setting.Value))]
-			}
-		}
-	}
-	if text == "" {
-		text = "(devel)"
-	}
-	return "dewebsockify " + text
 }

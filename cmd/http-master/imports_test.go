@@ -14,14 +14,15 @@ import (
 // arrows says which packages of ours, and which libraries that belong to one
 // place, each folder may import. What is not here may import neither.
 var arrows = map[string][]string{
-	"cmd/http-master":     {"config", "internal/server", "internal/certs", "router"},
-	"cmd/dewebsockify":    {"internal/tunnel"},
+	"cmd/http-master":     {"config", "internal/server", "internal/certs", "internal/version"},
+	"cmd/dewebsockify":    {"internal/tunnel", "internal/version"},
 	"config":              {"gopkg.in/yaml.v3"},
 	"router":              {},
 	"proxy":               {"router", "internal/tunnel"},
 	"internal/tunnel":     {"nhooyr.io/websocket"},
 	"internal/certs":      {"golang.org/x/crypto/acme/autocert"},
 	"internal/middleware": {"router"},
+	"internal/version":    {},
 	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware"},
 }
 

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 )
 
 // Exit codes of every subcommand.
@@ -91,24 +90,4 @@ func parseFlags(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (c
 func usageError(stderr io.Writer, format string, args ...any) int {
 	fmt.Fprintf(stderr, "http-master: "+format+" (--help shows how it is used)\n", args...)
 	return exitUsage
-}
-
-// version is set at release with -ldflags "-X main.version=..."; a plain build
-// tells the module's version or the commit.
-var version = ""
-
-func versionText() string {
-	text := version
-	if info, ok := debug.ReadBuildInfo(); ok && text == "" {
-		text = info.Main.Version
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" && (text == "" || text == "(devel)") {
-				text = setting.Value[:min(12, len(setting.Value))]
-			}
-		}
-	}
-	if text == "" {
-		text = "(devel)"
-	}
-	return "http-master " + text
 }

@@ -19,6 +19,9 @@ type reloader struct {
 	srv  *server.Server
 	log  *slog.Logger
 
+	always bool // --watch: reload when the file changes, whatever it says
+	asked  bool // watchConfig in the file that is served
+
 	served   [32]byte // hash of the content that is served
 	rejected [32]byte // hash of the content that was refused last
 	seen     fileState
@@ -39,17 +42,13 @@ func stateOf(file string) fileState {
 	return fileState{modified: info.ModTime(), size: info.Size()}
 }
 
-// loop reloads when a signal asks for it, and with watch set when the file
-// changes, until a signal asks to stop.
-func (r *reloader) loop(signals <-chan os.Signal, watch bool) {
-	var tick <-chan time.Time
-	if watch {
-		r.seen = stateOf(r.file)
-		ticker := time.NewTicker(watchInterval)
-		defer ticker.Stop()
-		tick = ticker.C
-	}
+// loop reloads when a signal asks for it, and if the file is to be watched when
+// it changes, until a signal asks to stop.
+func (r *reloader) loop(signals <-chan os.Signal) {
+	r.seen = stateOf(r.file)
 	changed := false
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
 	for {
 		select {
 		case s := <-signals:
@@ -57,7 +56,10 @@ func (r *reloader) loop(signals <-chan os.Signal, watch bool) {
 				return
 			}
 			r.reload(true)
-		case <-tick:
+		case <-ticker.C:
+			if !r.always && !r.asked {
+				continue
+			}
 			// A file that is being written changes again; one that rests for
 			// a whole interval is complete.
 			now := stateOf(r.file)
@@ -90,16 +92,21 @@ func (r *reloader) reload(forced bool) {
 		r.log.Error("the config was not reloaded, the old one keeps running")
 		return
 	}
-	for _, f := range faults.Warnings() {
-		r.log.Warn(f.String())
-	}
+	logWarnings(r.log, faults)
 	if err := r.srv.Apply(gen); err != nil {
 		r.rejected = cfg.Hash
 		r.log.Error(err.Error())
 		r.log.Error("the config was not reloaded, the old one keeps running")
 		return
 	}
-	r.served = cfg.Hash
+	r.served, r.asked = cfg.Hash, cfg.WatchConfig
 	r.log.Info("config reloaded")
 	announce(r.log, gen)
+}
+
+func logWarnings(log *slog.Logger, faults *config.Faults) {
+	for _, f := range faults.Warnings() {
+		f.Warning = false // the record's level says so
+		log.Warn(f.String())
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"httpmaster/config"
 	"httpmaster/internal/server"
+	"httpmaster/internal/version"
 )
 
 // shutdownTimeout is how long requests and tunnels get to end after SIGTERM.
@@ -45,7 +46,7 @@ func serve(args []string, stdout, stderr io.Writer) int {
 	}
 	switch {
 	case showVersion:
-		fmt.Fprintln(stdout, versionText())
+		fmt.Fprintln(stdout, "http-master "+version.Text())
 		return exitOK
 	case flags.NArg() > 0:
 		return usageError(stderr, "unexpected argument %q", flags.Arg(0))
@@ -77,9 +78,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 		printFaults(stderr, faults)
 		return exitFault
 	}
-	for _, f := range faults.Warnings() {
-		log.Warn(f.String())
-	}
+	logWarnings(log, faults)
 	if o.showRules {
 		printRules(stdout, cfg)
 	}
@@ -93,8 +92,8 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	}
 	announce(log, gen)
 
-	r := &reloader{file: o.config, srv: srv, log: log, served: cfg.Hash}
-	r.loop(signals, o.watch || cfg.WatchConfig)
+	r := &reloader{file: o.config, srv: srv, log: log, served: cfg.Hash, always: o.watch, asked: cfg.WatchConfig}
+	r.loop(signals)
 	return stop(srv, log, signals)
 }
 

@@ -37,7 +37,7 @@ func runTests(m *testing.M) int {
 	serverProgram = filepath.Join(dir, "http-master")
 	clientProgram = filepath.Join(dir, "dewebsockify")
 
-	args := []string{"build", "-buildvcs=false", "-ldflags=-X main.version=" + builtVersion, "-o", dir}
+	args := []string{"build", "-buildvcs=false", "-ldflags=-X httpmaster/internal/version.release=" + builtVersion, "-o", dir}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
