@@ -41,10 +41,19 @@ type served struct {
 	stop   context.CancelCauseFunc
 }
 
-// serve offers one tunnel.
+// serve offers one tunnel to a TCP connection.
 func serve(t *testing.T, opts Options) *served {
 	t.Helper()
 	near, far := tcpPair(t)
+	s := serveConn(t, near, opts)
+	s.target = far
+	t.Cleanup(func() { _ = far.Close() })
+	return s
+}
+
+// serveConn offers one tunnel to near.
+func serveConn(t *testing.T, near net.Conn, opts Options) *served {
+	t.Helper()
 	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan result, 1)
 	var handlers sync.WaitGroup // the server does not wait for hijacked connections
@@ -66,12 +75,11 @@ func serve(t *testing.T, opts Options) *served {
 	}))
 	t.Cleanup(func() {
 		stop(nil)
-		_ = far.Close()
 		_ = near.Close()
 		server.Close()
 		handlers.Wait()
 	})
-	return &served{url: server.URL, target: far, ended: ended, stop: stop}
+	return &served{url: server.URL, ended: ended, stop: stop}
 }
 
 // wait gives what the tunnel came to.

@@ -119,8 +119,8 @@ func Join(ctx context.Context, ws *Conn, conn net.Conn, opts Options) (Stats, er
 
 func (t *joined) run(ctx context.Context) (Stats, error) {
 	started := time.Now()
+	t.sending.Go(t.send) // first: receive may wait for it
 	t.receiving.Go(t.receive)
-	t.sending.Go(t.send)
 	t.watching.Go(t.watch)
 
 	select {
