@@ -51,6 +51,9 @@ func (t *Table) Explain(m *Match) (rule *Rule, tried []Trial, otherHosts int) {
 	return nil, tried, otherHosts
 }
 
+// OuterCaptures says how many captures the routers around t have.
+func (t *Table) OuterCaptures() int { return t.outer }
+
 // rules gives the rules of g in the order of the file.
 func (g *group) rules() []*Rule {
 	places := slices.Clone(g.other)

@@ -27,6 +27,9 @@ const usage = `http-master: a reverse proxy configured by one readable file
 Usage:
   http-master --config FILE          run it
   http-master check --config FILE    say what is wrong with FILE, open no port
+  http-master explain --config FILE URL
+                                     say how a request for URL would be answered
+                                     and why
   http-master cert-scan DIR          say what certificates a folder holds
   http-master passwd FILE USER       set a password in a file for auth; asks for
                                      it, or reads it from standard input
@@ -58,6 +61,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		switch args[0] {
 		case "check":
 			return check(args[1:], stdout, stderr)
+		case "explain":
+			return explain(args[1:], stdout, stderr)
 		case "cert-scan":
 			return certScan(args[1:], stdout, stderr)
 		case "passwd":

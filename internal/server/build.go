@@ -19,9 +19,16 @@ import (
 // caller gives it to Apply or calls Discard.
 func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 	b := &builder{server: s, cfg: cfg, faults: faults, gen: newGeneration()}
+	if s.shared.dry {
+		b.gen.sources = newSources(cfg)
+	}
 	global := b.errorPage(cfg.ErrorHTMLFile, nil)
-	for _, p := range cfg.Ports {
-		b.gen.ports = append(b.gen.ports, b.port(p, global))
+	for _, cp := range cfg.Ports {
+		p := b.port(cp, global)
+		b.gen.ports = append(b.gen.ports, p)
+		if b.gen.sources != nil {
+			b.gen.sources.ports[p] = cp
+		}
 	}
 	return b.gen
 }
@@ -103,11 +110,11 @@ func (b *builder) target(t *config.Target, at place, next router.Handler) router
 	case t == nil: // faulty, and reported
 		return next
 	case t.Router != nil:
-		return b.router(t.Router, at, next)
+		return b.madeOf(t, b.router(t.Router, at, next))
 	case t.Chain != nil:
 		return b.chain(t.Chain, at, next)
 	default:
-		return b.verb(t, at, next)
+		return b.madeOf(t, b.verb(t, at, next))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type Generation struct {
 	ports    []*port
 	releases []func()
+	sources  *sources // of a dry server's only
 
 	// refs counts the server's own hold on the generation and each request
 	// under way. At zero it is gone for good.
