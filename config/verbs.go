@@ -172,7 +172,7 @@ var authTable = table[Auth]{keys: []key[Auth]{
 	must(in("file", file, func(v *Auth) *Text { return &v.File },
 		"", "htpasswd file")),
 	in("realm", text, func(v *Auth) *Text { return &v.Realm },
-		"Enter password", "what browsers show when they ask"),
+		"Restricted", "what browsers show when they ask"),
 }}
 
 var logTable = table[Log]{keys: []key[Log]{
