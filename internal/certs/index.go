@@ -124,6 +124,16 @@ func (x *index) named(name string) [4][]*Certificate {
 	return lists
 }
 
+// has tells whether there is a certificate for a canonical name.
+func (x *index) has(name string) bool {
+	for _, list := range x.named(name) {
+		if len(list) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // lookup finds the certificate for what the client asked for by name, or by
 // the address it came to. It gives nil when there is none.
 func (x *index) lookup(hello *tls.ClientHelloInfo) *tls.Certificate {

@@ -20,6 +20,7 @@ type Options struct {
 	Pairs      []Pair           // files named by hand
 	Local      *Authority       // issues certificates for LocalNames, localhost, the host's name and addresses
 	LocalNames []string         // literal hosts of the port's rules
+	ACME       *ACME            // gets certificates for names that Dir and Pairs have none for
 	Log        *slog.Logger     // changes and notices, each once; nil for none
 	Interval   time.Duration    // between looks at the files; 0 means 1 s
 	Now        func() time.Time // nil means time.Now
@@ -32,7 +33,7 @@ func (o *Options) Key() string {
 	if o.Local != nil {
 		local = o.Local.RootFile()
 	}
-	return fmt.Sprintf("%q %q %q %q %q %s", o.Dir, o.Primary, o.Pairs, local, slices.Sorted(slices.Values(o.LocalNames)), o.Interval)
+	return fmt.Sprintf("%q %q %q %q %q %p %s", o.Dir, o.Primary, o.Pairs, local, slices.Sorted(slices.Values(o.LocalNames)), o.ACME, o.Interval)
 }
 
 // Store has the certificates of one port, and follows their files while Run
@@ -44,6 +45,7 @@ type Store struct {
 	pairNames  []string
 	local      *Authority
 	localNames map[string]bool
+	acme       *ACME
 	log        *slog.Logger
 	interval   time.Duration
 	now        func() time.Time
@@ -61,7 +63,7 @@ type Store struct {
 func NewStore(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, pairs: o.Pairs, local: o.Local, localNames: make(map[string]bool),
-		log: o.Log, interval: o.Interval, now: o.Now,
+		acme: o.ACME, log: o.Log, interval: o.Interval, now: o.Now,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -109,8 +111,8 @@ func (s *Store) setNames(o Options) []error {
 
 // GetCertificate is for tls.Config. The order is: a pair named for the name,
 // exactly, then by wildcard; a certificate that has the name, exactly, then by
-// wildcard; the local authority; the primary domain's; the port's own pair;
-// the first one found. A client that names nothing gets the certificate for
+// wildcard; the one got by ACME; the local authority; the primary domain's; the
+// port's own pair; the first one found. A client that names nothing gets the certificate for
 // the address it came to, if there is one. Of several certificates for a name
 // the client gets the first it can use, the latest expiry first.
 func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -118,12 +120,15 @@ func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	if c := x.lookup(hello); c != nil {
 		return c, nil
 	}
+	if c := s.fromACME(hello, x); c != nil {
+		return c, nil
+	}
 	if s.local != nil {
 		if c, err := s.issue(hello, x); c != nil || err != nil {
 			return c, err
 		}
 	}
-	if c := pick(hello, [4][]*Certificate{x.fallback}); c != nil {
+	if c := s.standIn(hello, x); c != nil {
 		return c, nil
 	}
 	if s.local != nil {
@@ -131,6 +136,37 @@ func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	}
 	return nil, fmt.Errorf("no certificate for %q: this port has none%s", hello.ServerName, s.advice())
 }
+
+// fromACME gives the certificate that ACME has for the name. A client that sends
+// none gets the primary domain's.
+func (s *Store) fromACME(hello *tls.ClientHelloInfo, x *index) *tls.Certificate {
+	switch {
+	case s.acme == nil:
+		return nil
+	case hello.ServerName != "":
+		return s.acme.certificate(hello.Context(), sentName(hello.ServerName))
+	case s.primary != "" && !x.has(s.primary):
+		return s.acme.certificate(hello.Context(), s.primary)
+	}
+	return nil
+}
+
+// standIn gives what a client gets for a name that there is no certificate for.
+func (s *Store) standIn(hello *tls.ClientHelloInfo, x *index) *tls.Certificate {
+	if s.acme != nil && s.primary != "" && !x.has(s.primary) {
+		if c := s.acme.certificate(hello.Context(), s.primary); c != nil {
+			return c
+		}
+	}
+	if c := pick(hello, [4][]*Certificate{x.fallback}); c != nil || s.acme == nil {
+		return c
+	}
+	return s.acme.any()
+}
+
+// Covers tells whether the folder or the pairs have a certificate for name, as
+// PublicName gives it.
+func (s *Store) Covers(name string) bool { return s.current.Load().has(name) }
 
 // issue asks the local authority, for names that are known and no others: a
 // client must not be able to have certificates made for whatever it likes.
