@@ -75,6 +75,36 @@ func TestExamplesCanFail(t *testing.T) {
 	}
 }
 
+// TestFailregex holds that the expression for fail2ban, which cuts off the
+// time before, finds the client in the line that the page shows, and no address
+// that a client made up.
+func TestFailregex(t *testing.T) {
+	content, err := os.ReadFile("../../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^    [0-9-]+ [0-9:]+( WARN  auth failure .*)$`).FindSubmatch(content)
+	expr := regexp.MustCompile(`(?m)^    failregex = (.*)$`).FindSubmatch(content)
+	if line == nil || expr == nil {
+		t.Fatal("the page has no line of the log, or no failregex")
+	}
+	failure := regexp.MustCompile(strings.Replace(string(expr[1]), "<HOST>", `(\S+)`, 1))
+	for text, want := range map[string]string{
+		string(line[1]): "203.0.113.7",
+		"web http-master[7]: 2026-11-22 15:58:18" + string(line[1]):                                       "203.0.113.7",
+		` WARN  auth failure client=::1 user="WARN  auth failure client=192.0.2.1 " rule=x`:               "::1",
+		` WARN  tunnel refused rule=x reason="pages of \"WARN  auth failure client=192.0.2.1 \" may not"`: "",
+	} {
+		got := ""
+		if m := failure.FindStringSubmatch(text); m != nil {
+			got = m[1]
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // asConfig makes a whole config of an example, as the reference tells its
 // readers: it is one already, or the entry of a port, or rules.
 func asConfig(t *testing.T, text string) string {
