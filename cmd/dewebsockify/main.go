@@ -37,7 +37,7 @@ const usage = `dewebsockify: turns a WebSocket back into a local TCP port
 
 Usage:
   dewebsockify [options] URL PORT        listen on 127.0.0.1:PORT
-  dewebsockify [options] URL HOST:PORT   listen there; 0.0.0.0:PORT lets others in too
+  dewebsockify [options] URL HOST:PORT   listen there; others can reach 0.0.0.0:PORT
   dewebsockify [options] URL -           one tunnel, from stdin and to stdout
 
 URL is ws:// or wss:// (http:// and https:// mean the same), with user:password@

@@ -31,6 +31,10 @@ import (
 // to close its own side once the WebSocket has ended.
 const drainWait = 5 * time.Second
 
+// stopWait is the same for a tunnel that is stopped in the middle, by a server
+// or client that wants to end.
+const stopWait = time.Second
+
 // Options are the limits of one tunnel. Zero fields mean none.
 type Options struct {
 	// Ping is how often the peer is pinged. One that sends nothing, not even
@@ -100,14 +104,14 @@ type joined struct {
 //
 // Bytes are copied as they come, a message's boundaries mean nothing, and an end
 // that does not read is not read for: nothing piles up in memory. A connection
-// with a CloseWrite method, as TCP's, is half-closed first and given 5 seconds to
-// end by itself, so that it gets everything.
+// with a CloseWrite method, as TCP's, is half-closed first and given 5 seconds (1
+// when ctx is done) to end by itself, so that it gets everything.
 //
 // The peer is told why: 1000 when the connection ended, 1011 when it failed, 1001
 // with context.Cause(ctx) as the text, 1000 at the end of MaxLifetime and 1008
 // for IdleTimeout. The error is nil for these, except that of a connection that
-// failed, and when the peer closed with 1000 or no code; it is a *CloseError when the peer
-// gave another.
+// failed, and when the peer closed with 1000 or no code; it is a *CloseError when
+// the peer gave another.
 func Join(ctx context.Context, ws *Conn, conn net.Conn, opts Options) (Stats, error) {
 	t := &joined{
 		ws: ws, conn: conn, opts: opts, drain: drainWait,
@@ -164,7 +168,11 @@ func (t *joined) closeWebSocket() {
 // discard what still comes: closing a TCP connection that has unread bytes
 // resets it, and what is on its way to the other end is lost.
 func (t *joined) closeConn() {
-	_ = t.conn.SetDeadline(time.Now().Add(t.drain))
+	wait := t.drain
+	if t.end.code == websocket.StatusGoingAway {
+		wait = stopWait
+	}
+	_ = t.conn.SetDeadline(time.Now().Add(wait))
 	t.receiving.Wait()
 	if closeWrite(t.conn) {
 		t.sending.Wait()

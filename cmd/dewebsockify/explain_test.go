@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"syscall"
+	"testing"
+
+	"httpmaster/internal/tunnel"
+)
+
+func TestExplain(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	tests := []struct {
+		name string
+		err  error
+		code int
+		want string
+	}{
+		{"no such name", dial(&net.DNSError{Err: "no such host", Name: "a.example", IsNotFound: true}), 3, `there is no host "a.example"`},
+		{"no DNS", dial(&net.DNSError{Err: "server misbehaving", Name: "a.example", IsTemporary: true}), 3, `the name "a.example" cannot be looked up: server misbehaving`},
+		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), 3, "a.example:8443 cannot be reached: connection refused"},
+		{"no route", dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), 3, "a.example:8443 cannot be reached: connect: no route to host"},
+		{"no answer", fmt.Errorf("handshake: %w", context.DeadlineExceeded), 3, "a.example:8443 did not answer within 30s"},
+		{"proxy", &net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(syscall.ECONNREFUSED)}, 3, "the proxy cannot be reached: connection refused"},
+		{"proxy wants a password", &tunnel.RefusedError{Status: 407, ByProxy: true}, 4, "the proxy wants a user and password: put them in HTTPS_PROXY, as http://user:password@proxy:port"},
+		{"TLS alert", &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, 5, "TLS: a.example:8443 ended the handshake: tls: handshake failure"},
+		{"not HTTP", errors.New("malformed HTTP response \"SSH-2.0-\x1b\""), 3, `a.example:8443 does not answer as a WebSocket does: malformed HTTP response "SSH-2.0- "`},
+	}
+	u, err := url.Parse("wss://user:secret@a.example:8443/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{options: &options{url: u}}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := c.explain(test.err); got.code != test.code || got.text != test.want {
+				t.Errorf("%d %q\nwant %d %q", got.code, got.text, test.code, test.want)
+			}
+		})
+	}
+}
+
+func TestExplainEnd(t *testing.T) {
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{&tunnel.CloseError{Code: 1008, Reason: "idle for 1h\x1b"}, "the server closed the tunnel: idle for 1h"},
+		{&tunnel.CloseError{Code: 4000}, "the server closed the tunnel with code 4000"},
+		{errors.New("the WebSocket connection was lost: x\ny"), "the WebSocket connection was lost: x y"},
+	}
+	for _, test := range tests {
+		if got := explainEnd(test.err); got.code != 1 || got.text != test.want {
+			t.Errorf("%d %q, want %q", got.code, got.text, test.want)
+		}
+	}
+}
