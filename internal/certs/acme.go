@@ -73,7 +73,17 @@ func (s ACMESettings) folder() string {
 	return filepath.Join(s.Dir, name)
 }
 
-// Check finds what OpenACME would complain about, and makes nothing.
+// SettingError is a setting that no manager can be made with.
+type SettingError struct {
+	Key  string // as the config has it: "configDir", "server" or "caFile"
+	Text string
+}
+
+// Error gives "key: text".
+func (e *SettingError) Error() string { return e.Key + ": " + e.Text }
+
+// Check finds what OpenACME would complain about, and makes nothing. Its error
+// is a *SettingError.
 func (s ACMESettings) Check() error {
 	if err := s.checkServer(); err != nil {
 		return err
@@ -87,7 +97,7 @@ func (s ACMESettings) Check() error {
 func (s ACMESettings) checkServer() error {
 	u, err := url.Parse(s.directory())
 	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("server %q is not the https:// URL of an ACME directory, such as %s", s.Server, LetsEncrypt)
+		return &SettingError{"server", fmt.Sprintf("%q is not the https:// URL of an ACME directory, such as %s", s.Server, LetsEncrypt)}
 	}
 	return nil
 }
@@ -99,7 +109,7 @@ func (s ACMESettings) roots() (*tls.Config, error) {
 	}
 	pool, err := LoadCAPool(s.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("caFile: %w", err)
+		return nil, &SettingError{"caFile", err.Error()}
 	}
 	return &tls.Config{RootCAs: pool}, nil
 }
@@ -130,8 +140,8 @@ type ACME struct {
 	running sync.WaitGroup
 }
 
-// OpenACME makes the folder and reads CAFile. It asks nobody for anything: that
-// begins with SetNames.
+// OpenACME makes the folder and reads CAFile; its error is a *SettingError. It
+// asks nobody for anything: that begins with SetNames.
 func OpenACME(s ACMESettings) (*ACME, error) {
 	if err := s.checkServer(); err != nil {
 		return nil, err

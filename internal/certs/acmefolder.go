@@ -60,8 +60,8 @@ func checkFolder(dir string) error {
 }
 
 func folderError(dir string, err error) error {
-	return fmt.Errorf("%s: cannot be written: %s; the account and the certificates are kept there: "+
-		"make it a folder that belongs to the server's user, or name another one", dir, reason(err))
+	return &SettingError{"configDir", fmt.Sprintf("%s: cannot be written: %s; the account and the certificates are kept there: "+
+		"make it a folder that belongs to the server's user, or name another one", dir, reason(err))}
 }
 
 // tidy removes challenges of orders that nobody finishes any more, and files

@@ -200,24 +200,29 @@ type Summary struct {
 	Names        []string  // names and addresses, each once
 	Expires      time.Time // when the first of them does; zero without certificates
 	Local        bool      // there is a local authority as well
+	ACME         bool      // others are got by ACME; for the caller to set
 }
 
 // String is for the line that is printed at start, such as
 // "3 certificates (a.com, *.b.com, c.com, …)".
 func (s Summary) String() string {
-	text := "no certificates"
+	var parts []string
 	switch {
 	case s.Certificates == 1:
-		text = fmt.Sprintf("1 certificate (%s)", shorten(s.Names))
+		parts = append(parts, fmt.Sprintf("1 certificate (%s)", shorten(s.Names)))
 	case s.Certificates > 1:
-		text = fmt.Sprintf("%d certificates (%s)", s.Certificates, shorten(s.Names))
-	case s.Local:
-		return "a local authority"
+		parts = append(parts, fmt.Sprintf("%d certificates (%s)", s.Certificates, shorten(s.Names)))
+	}
+	if s.ACME {
+		parts = append(parts, "certificates by ACME")
 	}
 	if s.Local {
-		text += " and a local authority"
+		parts = append(parts, "a local authority")
 	}
-	return text
+	if len(parts) == 0 {
+		return "no certificates"
+	}
+	return strings.Join(parts, " and ")
 }
 
 // Summary tells what the store has now.

@@ -23,6 +23,7 @@ func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 		b.gen.sources = newSources(cfg)
 	}
 	global := b.errorPage(cfg.ErrorHTMLFile, nil)
+	b.acme()
 	for _, cp := range cfg.Ports {
 		p := b.port(cp, global)
 		b.gen.ports = append(b.gen.ports, p)
@@ -30,6 +31,7 @@ func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 			b.gen.sources.ports[p] = cp
 		}
 	}
+	b.acmeNames()
 	return b.gen
 }
 

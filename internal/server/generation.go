@@ -15,6 +15,7 @@ import (
 // certificate stores) until the last request that began under it has ended.
 type Generation struct {
 	ports    []*port
+	acme     *acme // nil: no port asks for it
 	releases []func()
 	sources  *sources // of a dry server's only
 
@@ -35,6 +36,7 @@ type port struct {
 	tls               *tls.Config  // nil: plain
 	store             *certs.Store // nil: plain
 	rootFile          string       // with selfSigned: the root that signs the certificates
+	byACME            bool         // letsencrypt: true
 	clientCert        bool         // a verified client certificate is required
 	allowEncodedSlash bool
 	trusted           []netip.Prefix

@@ -64,6 +64,7 @@ type resources struct {
 	stores    pool[string, *runningStore]
 	passwords pool[string, *middleware.PasswordFile]
 	logs      middleware.LogFiles
+	acmes     acmeManagers
 	dry       bool // nothing is made on the disk
 
 	authorityOnce sync.Once

@@ -18,6 +18,9 @@ var matches = sync.Pool{New: func() any { return new(router.Match) }}
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := l.hold()
 	defer p.gen.release()
+	if p.answersACME(w, r) {
+		return
+	}
 	m := matches.Get().(*router.Match)
 	defer func() {
 		m.Reset()

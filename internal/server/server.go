@@ -93,6 +93,7 @@ func (s *Server) Apply(gen *Generation) error {
 	}
 	old := s.current
 	s.current = gen
+	s.shared.acmes.serve(gen)
 	if old != nil {
 		old.release()
 	}
@@ -161,6 +162,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.tunnels.CloseAll(ctx, "the server is shutting down")
 	wg.Wait()
+	s.shared.acmes.close(ctx)
 	if ctx.Err() != nil {
 		for _, l := range listeners {
 			l.srv.Close()

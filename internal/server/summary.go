@@ -17,8 +17,10 @@ func (g *Generation) Summary() []string {
 		}
 		fmt.Fprintf(&b, ": %s", count(p.rules, "rule"))
 		if p.store != nil {
+			certificates := p.store.Summary()
+			certificates.ACME = p.byACME
 			b.WriteString(", ")
-			b.WriteString(p.store.Summary().String())
+			b.WriteString(certificates.String())
 		}
 		lines = append(lines, b.String())
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"strings"
 
 	"httpmaster/config"
 	"httpmaster/internal/certs"
-	"httpmaster/router"
 )
 
 // tls fills in how p speaks TLS: versions 1.2 and 1.3 with Go's own choice of
@@ -24,9 +22,7 @@ func (b *builder) tls(p *port, cp *config.Port) {
 	if authority := b.server.shared.localCA; cp.SSL.SelfSigned && authority != nil {
 		p.rootFile = authority.RootFile()
 	}
-	if cp.SSL.LetsEncrypt {
-		b.faults.Errorf(cp.SSL.Pos, "letsencrypt is not available in this version: put certificates from certbot or acme.sh into a folder and name it as certDir")
-	}
+	b.acmePort(p, cp)
 	if cp.SSL.NoHTTP2 {
 		p.tls.NextProtos = []string{"http/1.1"}
 	}
@@ -77,7 +73,10 @@ func (b *builder) store(cp *config.Port) *certs.Store {
 			return nil
 		}
 		o.Local = authority
-		o.LocalNames = literalHosts(cp.Target, nil)
+		o.LocalNames = literalHosts(cp.Target)
+	}
+	if a := b.gen.acme; a != nil && ssl.LetsEncrypt {
+		o.ACME = a.manager
 	}
 	key := o.Key()
 	store, release, err := b.server.shared.stores.get(key, func() (*runningStore, error) { return openStore(o) })
@@ -155,23 +154,11 @@ func (s *runningStore) close() {
 	<-s.ended
 }
 
-// literalHosts collects the hosts that rules below t name in full.
-func literalHosts(t *config.Target, hosts []string) []string {
-	switch {
-	case t == nil:
-	case t.Chain != nil:
-		for _, element := range t.Chain {
-			hosts = literalHosts(element, hosts)
-		}
-	case t.Router != nil:
-		for _, rule := range t.Router.Rules {
-			if p, err := router.ParsePattern(rule.Pattern.Value); err == nil {
-				if host, _, ok := p.LiteralHost(); ok {
-					hosts = append(hosts, strings.Trim(host, "[]"))
-				}
-			}
-			hosts = literalHosts(rule.Target, hosts)
-		}
+// literalHosts is the hosts that rules below t name in full.
+func literalHosts(t *config.Target) []string {
+	var hosts []string
+	for _, host := range hostsOf(t, nil) {
+		hosts = append(hosts, host.Value)
 	}
 	return hosts
 }
