@@ -135,7 +135,7 @@ func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *b
 		},
 	})
 	defer remove()
-	join(half{client, buffered.Reader}, half{upstream, br}, afterError)
+	x.m.BytesIn, x.m.BytesOut = join(half{client, buffered.Reader}, half{upstream, br}, afterError)
 }
 
 func (x *exchange) rule() string {

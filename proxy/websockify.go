@@ -121,6 +121,7 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 	}
 	log.Info("tunnel open", "address", conn.RemoteAddr())
 	stats, err := tunnel.Join(ctx, ws, conn, tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime})
+	m.BytesIn, m.BytesOut = stats.Received, stats.Sent
 	closed := []any{"in", stats.Received, "out", stats.Sent, "duration", stats.Duration.Round(time.Millisecond), "reason", stats.Reason}
 	if err != nil {
 		closed = append(closed, "error", err)
