@@ -49,6 +49,7 @@ func (p *Proxy) Address(m *router.Match) (string, error) {
 type TunnelPreview struct {
 	Target    string   // host:port or unix:path, with what the request put into it
 	Addresses []string // what would be dialled, one after the other until one answers
+	Resolved  bool     // a name was looked up for it
 	Err       error    // why the target may not or cannot be dialled; for the operator
 	Status    int      // the answer to that; 0 without Err
 	Reason    string   // what the client is told
@@ -70,8 +71,15 @@ var errPreview = errors.New("this is only a preview")
 // It does not look at the handshake, nor at Origin.
 func (h *Websockify) Preview(ctx context.Context, m *router.Match, lookup Lookup) TunnelPreview {
 	var p TunnelPreview
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupNetIP
+	}
 	probe := &Websockify{
-		Target: h.Target, Allow: h.Allow, DialTimeout: previewLookup, lookup: lookupFunc(lookup),
+		Target: h.Target, Allow: h.Allow, DialTimeout: previewLookup,
+		lookup: func(ctx context.Context, network, name string) ([]netip.Addr, error) {
+			p.Resolved = true
+			return lookup(ctx, network, name)
+		},
 		dial: func(_ context.Context, _, address string) (net.Conn, error) {
 			p.Addresses = append(p.Addresses, address)
 			return nil, errPreview

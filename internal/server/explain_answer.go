@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -82,23 +81,13 @@ func (e *explainer) websockify(h *proxy.Websockify, t *config.Target) {
 	if status, reason := h.Handshake(e.r, e.m); status != 0 {
 		a.Status, a.Reason = status, reason
 	}
-	e.answer(a)
-	if plan.Err == nil {
-		e.askedNames(plan)
+	if plan.Resolved {
+		e.depends = append(e.depends, "the addresses of the name, which was looked up now and on this machine")
 	}
+	e.answer(a)
 }
 
 func known(b bool) *bool { return &b }
-
-// askedNames notes that what a name led to can be another address the next
-// time.
-func (e *explainer) askedNames(plan proxy.TunnelPreview) {
-	target, _, _ := strings.Cut(plan.Target, ":")
-	if _, err := netip.ParseAddr(target); err == nil || len(plan.Addresses) == 0 || plan.Addresses[0] == plan.Target {
-		return
-	}
-	e.out.Answer.Depends = append(e.out.Answer.Depends, "the name's addresses, which were looked up now on this machine")
-}
 
 func (e *explainer) static(h *proxy.Static, t *config.Target) {
 	a := Answer{By: "static", Line: t.Pos.Line}
