@@ -12,8 +12,8 @@ import (
 
 // dropPrivileges makes the process, all its threads, run as userName and
 // groupName; an empty group means the user's own. Supplementary groups are
-// given up first. Empty names change nothing.
-func dropPrivileges(userName, groupName string) error {
+// given up first, and paths become that user's. Empty names change nothing.
+func dropPrivileges(userName, groupName string, paths []string) error {
 	if userName == "" && groupName == "" {
 		return nil
 	}
@@ -33,6 +33,11 @@ func dropPrivileges(userName, groupName string) error {
 	}
 	if syscall.Getuid() == uid && (gid < 0 || syscall.Getgid() == gid) {
 		return nil
+	}
+	for _, path := range paths {
+		if err := os.Lchown(path, uid, gid); err != nil {
+			return fmt.Errorf("cannot give what the server keeps to user %q: %w", userName, err)
+		}
 	}
 	if err := syscall.Setgroups([]int{gid}); err != nil {
 		return fmt.Errorf("cannot give up supplementary groups: %w: only root can change user or group", err)

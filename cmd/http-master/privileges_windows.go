@@ -7,7 +7,7 @@ import (
 
 // dropPrivileges cannot be done on Windows: a service's account is chosen where
 // the service is set up.
-func dropPrivileges(userName, groupName string) error {
+func dropPrivileges(userName, groupName string, _ []string) error {
 	if userName == "" && groupName == "" {
 		return nil
 	}

@@ -82,11 +82,10 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	if o.showRules {
 		printRules(stdout, cfg)
 	}
-	if err := srv.Apply(gen); err != nil {
-		log.Error(err.Error())
-		return exitFault
+	srv.DropPrivileges = func(paths []string) error {
+		return dropPrivileges(firstNonEmpty(o.user, cfg.User.Value), firstNonEmpty(o.group, cfg.Group.Value), paths)
 	}
-	if err := dropPrivileges(firstNonEmpty(o.user, cfg.User.Value), firstNonEmpty(o.group, cfg.Group.Value)); err != nil {
+	if err := srv.Apply(gen); err != nil {
 		log.Error(err.Error())
 		return exitFault
 	}

@@ -193,6 +193,14 @@ func authorityName(directory string) string {
 	return u.Host
 }
 
+// Paths gives the files and folders that must belong to the user the process is
+// to run as from now on.
+func (a *ACME) Paths() []string { return a.folder.paths() }
+
+// Writable tells whether the process, with the rights it has now, can keep what
+// it gets; its error is a *SettingError.
+func (a *ACME) Writable() error { return checkFolder(a.folder.dir) }
+
 // AllowHTTP makes the manager try HTTP-01 where TLS-ALPN-01 has failed: there
 // is a plain port that calls AnswerHTTP.
 func (a *ACME) AllowHTTP() {

@@ -15,7 +15,8 @@ import (
 // acmeFolder keeps account, certificates and challenges in files that only
 // their owner can read, each written in one step.
 type acmeFolder struct {
-	dir string
+	dir  string
+	made []string // dir and folders above it that were not there
 
 	mu      sync.Mutex
 	unsaved map[string][]byte // what could not be written
@@ -24,6 +25,10 @@ type acmeFolder struct {
 // openFolder makes dir if it is missing, tries to write to it, and removes
 // what a crash has left behind.
 func openFolder(dir string) (*acmeFolder, error) {
+	f := &acmeFolder{dir: dir, unsaved: make(map[string][]byte)}
+	for up := dir; !exists(up) && up != filepath.Dir(up); up = filepath.Dir(up) {
+		f.made = append(f.made, up)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, folderError(dir, err)
 	}
@@ -34,8 +39,12 @@ func openFolder(dir string) (*acmeFolder, error) {
 	if err := os.Remove(temp); err != nil {
 		return nil, folderError(dir, err)
 	}
-	f := &acmeFolder{dir: dir, unsaved: make(map[string][]byte)}
 	return f, f.tidy()
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // checkFolder tells whether openFolder would succeed, as far as can be told
@@ -81,6 +90,17 @@ func (f *acmeFolder) tidy() error {
 		}
 	}
 	return nil
+}
+
+// paths gives what the server's user must own: the folder, its files, and the
+// folders that were made for it.
+func (f *acmeFolder) paths() []string {
+	paths := append([]string{f.dir}, f.made...)
+	entries, _ := os.ReadDir(f.dir) // it was read a moment ago
+	for _, e := range entries {
+		paths = append(paths, filepath.Join(f.dir, e.Name()))
+	}
+	return paths
 }
 
 // get gives a file's content; the error is fs.ErrNotExist when there is none.

@@ -23,6 +23,12 @@ import (
 
 // Server serves the ports of one config after another. Make one with New.
 type Server struct {
+	// DropPrivileges, if not nil, is called once by the first Apply, between
+	// opening the ports and the first connection: from here on the process
+	// needs no rights but those to its own files, of which paths must become
+	// the new user's. Its error is Apply's.
+	DropPrivileges func(paths []string) error
+
 	log     *slog.Logger
 	tunnels tunnel.Registry
 	shared  *resources
@@ -76,6 +82,11 @@ func (s *Server) Apply(gen *Generation) error {
 		gen.release()
 		return err
 	}
+	if err := s.dropPrivileges(gen); err != nil {
+		closeAll(added)
+		gen.release()
+		return err
+	}
 	for _, p := range gen.ports {
 		if l, ok := s.listeners[p.key]; ok {
 			l.state.Store(p)
@@ -109,14 +120,34 @@ func (s *Server) bind(gen *Generation) ([]*listener, error) {
 		}
 		l, err := listen(p, s.log)
 		if err != nil {
-			for _, l := range added {
-				l.ln.Close()
-			}
+			closeAll(added)
 			return nil, fmt.Errorf("cannot listen on %s: %w", p.key, bindAdvice(err))
 		}
 		added = append(added, l)
 	}
 	return added, nil
+}
+
+func closeAll(added []*listener) {
+	for _, l := range added {
+		l.ln.Close()
+	}
+}
+
+// dropPrivileges does so the first time it is called.
+func (s *Server) dropPrivileges(gen *Generation) error {
+	drop := s.DropPrivileges
+	if drop == nil {
+		return nil
+	}
+	s.DropPrivileges = nil
+	if gen.acme == nil {
+		return drop(nil)
+	}
+	if err := drop(gen.acme.manager.Paths()); err != nil {
+		return err
+	}
+	return gen.acme.manager.Writable()
 }
 
 // drain stops a listener whose port left the config, in the background: its
