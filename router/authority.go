@@ -37,7 +37,7 @@ func (p *targetParser) parsePort(start, end int) error {
 	if err != nil {
 		return err
 	}
-	if err := p.refuse(t, start, "a port", hostPart, pathPart, queryPart); err != nil {
+	if err := p.refuse(t, start, "a port", hostPart, pathPart, queryPart, subjectPart, commonNamePart); err != nil {
 		return err
 	}
 	if !isLiteral(t) {
@@ -87,7 +87,7 @@ func (p *targetParser) parseHost(start, end int) error {
 		p.target.Host = literalTemplate(host)
 		return nil
 	}
-	if err := p.refuse(t, start, "a host", pathPart, queryPart); err != nil {
+	if err := p.refuse(t, start, "a host", pathPart, queryPart, subjectPart, commonNamePart); err != nil {
 		return err
 	}
 	for i := range t.parts {

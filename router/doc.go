@@ -16,7 +16,9 @@
 //
 // Any target text may hold [1] to [n] (captures, outer routers' first),
 // [name] (a named capture, the innermost of that name), [host], [path] and
-// [query]. A literal [ is written [[; a ] stands for itself. What a capture
-// held is never expanded again, and cannot change the shape of the text around
-// it: see [Encoding].
+// [query], and, of the certificate that the client has shown, [tls.subject]
+// (its distinguished name as RFC 2253 writes it) and [tls.cn] (the common name
+// in it), both empty without one. A literal [ is written [[; a ] stands for
+// itself. What a macro stands for is never expanded again, and cannot change the
+// shape of the text around it: see [Encoding].
 package router

@@ -80,6 +80,9 @@ func (t *Template) Append(dst []byte, m *Match, e Encoding) ([]byte, error) {
 
 // append appends the macro p, escaped for e.
 func (p *part) append(dst []byte, m *Match, e Encoding) []byte {
+	if e != Raw && (p.kind == subjectPart || p.kind == commonNamePart) {
+		return appendAllowed(dst, p.value(m), unreserved) // a certificate may say anything
+	}
 	withQuery := p.kind == pathPart && m.Query != ""
 	switch e {
 	case PathText:

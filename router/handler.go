@@ -1,6 +1,7 @@
 package router
 
 import (
+	"crypto/x509"
 	"net/http"
 	"net/netip"
 )
@@ -34,6 +35,10 @@ type Match struct {
 	Trusted bool       // the peer itself is a trusted proxy, so its X-Forwarded-* is believed
 	TLS     bool       // the client speaks TLS to us, or a trusted proxy says it does
 	Rule    *Rule      // the innermost rule that matched; nil before the first
+
+	// ClientCert is the certificate that the client has shown and the port has
+	// verified, nil without one.
+	ClientCert *x509.Certificate
 
 	User          string // who auth let in, "" for nobody
 	Authorization string // the header that auth took from the request, for a further auth in the chain

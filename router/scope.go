@@ -8,7 +8,7 @@ import (
 )
 
 // macros are the names that every scope has.
-var macros = []string{"host", "path", "query"}
+var macros = []string{"host", "path", "query", "tls.subject", "tls.cn"}
 
 // Scope is what macros can refer to at one place of a config: the captures of
 // the patterns around it, outer routers' first. The zero Scope has none.
@@ -18,6 +18,9 @@ type Scope struct {
 
 // With gives the scope of the target of a rule that stands in s.
 func (s Scope) With(p *Pattern) Scope { return Scope{slices.Concat(s.names, p.names)} }
+
+// NumCaptures says how many captures macros can refer to.
+func (s Scope) NumCaptures() int { return len(s.names) }
 
 // capture gives the number of the capture that name means: itself if it is a
 // number, else the innermost capture of that name. offset is where name stands.

@@ -11,8 +11,8 @@ import "strings"
 //	/path?query#fragment      for redirects
 //	unix:/path/of/a.sock
 //
-// Macros may stand in host, port, path, query and fragment; [path] and [query]
-// not in the first two. A host that is digits alone is a port. IPv6 addresses
+// Macros may stand in host, port, path, query and fragment; [path], [query]
+// and those of the client certificate not in the first two. A host that is digits alone is a port. IPv6 addresses
 // are in brackets; for a macro they are added. Which schemes there are, and
 // whether a port must be written, is for the user of the Target to say. What
 // needs percent-encoding in a path, query or fragment gets it.
@@ -109,7 +109,7 @@ func (p *targetParser) parseScheme() (int, error) {
 // refuse faults the macros in t, which stands at offset, that are of one of
 // kinds.
 func (p *targetParser) refuse(t *Template, offset int, place string, kinds ...partKind) error {
-	names := map[partKind]string{hostPart: "[host]", pathPart: "[path]", queryPart: "[query]"}
+	names := map[partKind]string{hostPart: "[host]", pathPart: "[path]", queryPart: "[query]", subjectPart: "[tls.subject]", commonNamePart: "[tls.cn]"}
 	for _, kind := range kinds {
 		if t.uses(kind) {
 			at := strings.Index(p.text[offset:], names[kind])
@@ -209,7 +209,7 @@ func (p *targetParser) parseSocket() error {
 	if err != nil {
 		return err
 	}
-	if err := p.refuse(t, start, "part of a socket's path", pathPart, queryPart); err != nil {
+	if err := p.refuse(t, start, "part of a socket's path", pathPart, queryPart, subjectPart, commonNamePart); err != nil {
 		return err
 	}
 	if hasDotSegment(t.shape()) {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,9 +21,11 @@ type partKind uint8
 const (
 	literalPart partKind = iota
 	capturePart
-	hostPart  // [host]
-	pathPart  // [path]
-	queryPart // [query]
+	hostPart       // [host]
+	pathPart       // [path]
+	queryPart      // [query]
+	subjectPart    // [tls.subject]
+	commonNamePart // [tls.cn]
 )
 
 type part struct {
@@ -86,6 +89,10 @@ func parseMacro(name string, at int, s Scope) (part, error) {
 		return part{kind: pathPart}, nil
 	case "query":
 		return part{kind: queryPart}, nil
+	case "tls.subject":
+		return part{kind: subjectPart}, nil
+	case "tls.cn":
+		return part{kind: commonNamePart}, nil
 	}
 	n, err := s.capture(name, at)
 	return part{kind: capturePart, capture: n}, err
@@ -123,8 +130,22 @@ func (p *part) value(m *Match) string {
 		return strings.TrimPrefix(m.Path, "/")
 	case queryPart:
 		return m.Query
+	case subjectPart, commonNamePart:
+		return p.certificate(m.ClientCert)
 	}
 	return p.text
+}
+
+// certificate gives what p stands for where the client has shown cert, and ""
+// where it has shown none.
+func (p *part) certificate(cert *x509.Certificate) string {
+	switch {
+	case cert == nil:
+		return ""
+	case p.kind == commonNamePart:
+		return cert.Subject.CommonName
+	}
+	return cert.Subject.String()
 }
 
 // ErrCapture is wrapped by every error of expanding a template: a text from

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"testing"
 )
@@ -49,6 +51,48 @@ func TestTemplateAppend(t *testing.T) {
 		}
 		if string(got) != want || (err != nil) != (c.want == refused) || err != nil && !errors.Is(err, ErrCapture) {
 			t.Errorf("%q in %d: %q, %v; want %q", c.text, c.e, got, err, want)
+		}
+	}
+}
+
+// A certificate may have anything in its names, and there may be none.
+func TestTemplateOfClientCertificate(t *testing.T) {
+	shown := func(names ...string) *x509.Certificate {
+		return &x509.Certificate{Subject: pkix.Name{CommonName: names[0], Organization: names[1:]}}
+	}
+	for _, c := range []struct {
+		text string
+		e    Encoding
+		cert *x509.Certificate
+		want string
+	}{
+		{"[tls.subject]", Raw, shown("Ann", "A, Inc."), `CN=Ann,O=A\, Inc.`},
+		{"<[tls.cn]>", Raw, shown("Ann"), "<Ann>"},
+		{"<[tls.cn]>", Raw, shown(""), "<>"},
+		{"<[tls.cn][tls.subject]>", Raw, nil, "<>"},
+		{"[tls.cn]", Raw, shown("[host] [[1]"), "[host] [[1]"},
+		{"[tls.cn]", Raw, shown("a\r\nX-Admin: 1"), refused},
+		{"[tls.subject]", Raw, shown("a\x00"), refused},
+		{"/u/[tls.cn]/x", PathText, shown("a/../b?c#d%2F ź"), "/u/a%2F..%2Fb%3Fc%23d%252F%20%C5%BA/x"},
+		{"/u/[tls.cn]/x", PathText, shown(".."), refused},
+		{"/[tls.subject]", PathText, shown("//evil.example"), "/CN%3D%2F%2Fevil.example"},
+		{"/[tls.cn]", PathText, nil, "/"},
+		{"u=[tls.cn]", QueryText, shown("a&admin=1"), "u=a%26admin%3D1"},
+		{"[tls.cn]", FragmentText, shown("a#b"), "a%23b"},
+		{"[tls.cn]", HostText, shown("evil.example:80"), refused},
+		{"[tls.cn]", FileText, shown("a/b"), refused},
+	} {
+		template, err := ParseTemplate(c.text, Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := template.Append(nil, &Match{ClientCert: c.cert}, c.e)
+		text := string(got)
+		if errors.Is(err, ErrCapture) {
+			text = refused
+		}
+		if text != c.want {
+			t.Errorf("%q in %d: %q, %v; want %q", c.text, c.e, got, err, c.want)
 		}
 	}
 }
@@ -120,10 +164,10 @@ func TestParseTemplateErrors(t *testing.T) {
 		{"", "x[1]", 1, "[1] is used, but the pattern has no captures"},
 		{"*", "[2]", 0, "[2] is used, but the pattern has 1 capture"},
 		{"/*/*", "[1][3]", 3, "[3] is used, but the pattern has 2 captures"},
-		{"", "[x]", 0, "[x] is not known here: there are [host], [path] and [query] (a literal [ is written [[)"},
-		{"*", "[x]", 0, "[x] is not known here: there are [1], [host], [path] and [query] (a literal [ is written [[)"},
-		{`^(?P<a>.)(.)/^(?P<b>.)`, "[rest]", 0, "[rest] is not known here: there are [1] to [3], [a], [b], [host], [path] and [query] (a literal [ is written [[)"},
-		{"*", "[ 1]", 0, "[ 1] is not known here: there are [1], [host], [path] and [query] (a literal [ is written [[)"},
+		{"", "[x]", 0, "[x] is not known here: there are [host], [path], [query], [tls.subject] and [tls.cn] (a literal [ is written [[)"},
+		{"*", "[x]", 0, "[x] is not known here: there are [1], [host], [path], [query], [tls.subject] and [tls.cn] (a literal [ is written [[)"},
+		{`^(?P<a>.)(.)/^(?P<b>.)`, "[rest]", 0, "[rest] is not known here: there are [1] to [3], [a], [b], [host], [path], [query], [tls.subject] and [tls.cn] (a literal [ is written [[)"},
+		{"*", "[ 1]", 0, "[ 1] is not known here: there are [1], [host], [path], [query], [tls.subject] and [tls.cn] (a literal [ is written [[)"},
 		{"/*", "ab[1", 2, "there is no ] for this [ (a literal [ is written [[)"},
 	} {
 		scope := Scope{}
