@@ -22,7 +22,7 @@ const DefaultRealm = "Restricted"
 // user and rule, in this order: the client's address stands before anything
 // that the client can choose, so that for fail2ban
 //
-//	failregex = msg="auth failure" client=<HOST>\s
+//	failregex = ^[^"=]*WARN\s+auth failure client=<HOST>\s
 //
 // cannot be misled by a user's name. A request without credentials is no
 // failure; a browser's first always is one.

@@ -68,6 +68,15 @@ func (f *PasswordFile) passwords() *passwords {
 	return f.current.Load()
 }
 
+// Look looks at the file now, as a reload of the config asks for. The error is
+// that of OpenPasswordFile; what the file held before stays in force.
+func (f *PasswordFile) Look() error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	_, err := f.load()
+	return err
+}
+
 func (f *PasswordFile) refresh() {
 	changed, err := f.load()
 	switch {

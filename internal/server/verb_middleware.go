@@ -11,11 +11,14 @@ func (b *builder) auth(v *config.Auth, at place, next router.Handler) router.Han
 	users, release, err := b.server.shared.passwords.get(file, func() (*middleware.PasswordFile, error) {
 		return middleware.OpenPasswordFile(file, b.server.log)
 	})
+	if err == nil {
+		b.gen.releases = append(b.gen.releases, release)
+		err = users.Look() // it may be one that has been open for long
+	}
 	if err != nil {
 		b.faults.Errorf(v.File.Pos, "auth: %v", err)
 		return next
 	}
-	b.gen.releases = append(b.gen.releases, release)
 	return &middleware.Auth{Users: users, Realm: v.Realm.Value, Refuse: at.errors.Write, Log: b.server.log, Next: next}
 }
 
