@@ -187,7 +187,7 @@ func (g *Generation) keys() string {
 func (e *explainer) describePort(p *port, asked *request) {
 	cp := e.gen.sources.ports[p]
 	e.out.Port = &AskedPort{
-		Key: p.key, Line: cp.Address.Pos.Line, TLS: p.tls != nil, ClientCertificate: p.clientCert,
+		Key: p.key, Line: cp.Address.Pos.Line, TLS: p.tls != nil, ClientCertificate: p.clientAuth.requires(),
 		listens: displayAddress(p),
 	}
 	if p.store == nil {

@@ -37,7 +37,7 @@ type port struct {
 	store             *certs.Store // nil: plain
 	rootFile          string       // with selfSigned: the root that signs the certificates
 	byACME            bool         // letsencrypt: true
-	clientCert        bool         // a verified client certificate is required
+	clientAuth        *clientAuth  // nil: no client certificates
 	allowEncodedSlash bool
 	trusted           []netip.Prefix
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"sync"
 
@@ -62,6 +63,7 @@ func (p *pool[K, V]) put(key K, e *pooled[V]) {
 type resources struct {
 	upstreams pool[proxy.UpstreamSettings, *proxy.Upstream]
 	stores    pool[string, *runningStore]
+	tickets   pool[string, *tls.Config] // keys of session tickets, by clientAuth.key
 	passwords pool[string, *middleware.PasswordFile]
 	logs      middleware.LogFiles
 	acmes     acmeManagers
@@ -77,6 +79,7 @@ func newResources(log *slog.Logger) *resources {
 	r.logs.Log = log
 	r.upstreams.close = (*proxy.Upstream).Close
 	r.stores.close = (*runningStore).close
+	r.tickets.close = func(*tls.Config) {}                // it serves nothing
 	r.passwords.close = func(*middleware.PasswordFile) {} // it holds nothing open
 	return r
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 
 	"httpmaster/proxy"
 	"httpmaster/router"
@@ -50,8 +51,9 @@ func (p *port) admit(r *http.Request, m *router.Match) (status int, reason strin
 		// took it away.
 		return http.StatusMisdirectedRequest, "this port's settings have changed, please connect again"
 	}
-	if p.clientCert && len(r.TLS.VerifiedChains) == 0 {
-		return http.StatusMisdirectedRequest, "a client certificate is required, please connect again"
+	var ok bool
+	if m.ClientCert, ok = p.clientAuth.verified(r.TLS, time.Now()); !ok {
+		return http.StatusMisdirectedRequest, "this port asks for a client certificate that it can verify, please connect again"
 	}
 	switch r.Method {
 	case http.MethodConnect:
