@@ -117,8 +117,8 @@ func (s ACMESettings) roots() (*tls.Config, error) {
 // ACME gets certificates from an authority that speaks ACME (RFC 8555) and
 // renews them, for the names of SetNames and no others. A process needs one for
 // each ACMESettings.Key, for as long as it runs: renewal timers of autocert
-// cannot be stopped, but after Close, or for a name that is no longer wanted,
-// they ask nobody for anything.
+// cannot be stopped, but after Close they ask nobody for anything, and for a
+// name that is no longer wanted they order nothing.
 type ACME struct {
 	authority string // for people: "Let's Encrypt", or a host
 	folder    *acmeFolder

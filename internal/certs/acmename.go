@@ -28,7 +28,7 @@ type acmeName struct {
 
 	mu     sync.Mutex
 	stop   context.CancelFunc // ends the goroutine that looks after the name; nil without one
-	flight chan struct{}      // closed when the order under way has ended; nil without one
+	flight chan struct{}      // closed when the order under way, or waiting, has ended; nil without one
 }
 
 // SetNames says for which names certificates are wanted from now on: in
@@ -105,8 +105,12 @@ func (n *acmeName) begin(a *ACME) {
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	n.stop = cancel
+	if !n.ready.Load() {
+		n.takeOff()
+	}
 	a.running.Go(func() {
 		defer cancel()
+		defer n.land()
 		a.keep(ctx, n)
 	})
 }
@@ -130,6 +134,7 @@ func (a *ACME) keep(ctx context.Context, n *acmeName) {
 				a.log.Info(fmt.Sprintf("%s has a certificate in certDir, none is ordered", n.name))
 				told = true
 			}
+			n.land()
 			n.pause(ctx, coveredInterval, 0)
 			continue
 		}
@@ -150,6 +155,10 @@ func (a *ACME) keep(ctx context.Context, n *acmeName) {
 
 // order waits for a place among the workers and gets the certificate.
 func (a *ACME) order(ctx context.Context, n *acmeName) error {
+	n.mu.Lock()
+	n.takeOff()
+	n.mu.Unlock()
+	defer n.land()
 	select {
 	case a.workers <- struct{}{}:
 	case <-ctx.Done():
@@ -157,8 +166,6 @@ func (a *ACME) order(ctx context.Context, n *acmeName) error {
 	}
 	defer func() { <-a.workers }()
 	a.problems.forget(n.name)
-	landed := n.takeOff()
-	defer landed()
 	err := a.obtain(ctx, n.name)
 	if err == nil {
 		n.ready.Store(true)
@@ -166,19 +173,20 @@ func (a *ACME) order(ctx context.Context, n *acmeName) error {
 	return err
 }
 
-// takeOff marks an order as under way until the function it gives is called.
-func (n *acmeName) takeOff() (landed func()) {
+// takeOff marks an order as under way. The caller holds n.mu.
+func (n *acmeName) takeOff() {
+	if n.flight == nil {
+		n.flight = make(chan struct{})
+	}
+}
+
+// land lets those go on who wait for an order.
+func (n *acmeName) land() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	flight := make(chan struct{})
-	n.flight = flight
-	return func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if n.flight == flight { // none that began after a reload had ended this one
-			n.flight = nil
-		}
-		close(flight)
+	if n.flight != nil {
+		close(n.flight)
+		n.flight = nil
 	}
 }
 
