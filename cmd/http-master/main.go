@@ -85,8 +85,7 @@ func parseFlags(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (c
 		fmt.Fprint(stdout, usage)
 		return exitOK, true
 	case err != nil:
-		fmt.Fprintf(stderr, "http-master: %v\n\n%s", err, usage)
-		return exitUsage, true
+		return usageError(stderr, "%v", err), true
 	}
 	return 0, false
 }
