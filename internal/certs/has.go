@@ -14,10 +14,5 @@ func (s *Store) Has(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return s.local != nil || len(x.ips[ip.Unmap()]) > 0
 	}
-	for _, list := range x.named(host) {
-		if len(list) > 0 {
-			return true
-		}
-	}
-	return s.local != nil && (s.localNames[host] || strings.HasSuffix(host, "."+localhost))
+	return x.has(host) || s.local != nil && (s.localNames[host] || strings.HasSuffix(host, "."+localhost))
 }

@@ -32,6 +32,7 @@ func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 		}
 	}
 	b.acmeNames()
+	b.checkAll()
 	return b.gen
 }
 
@@ -42,6 +43,7 @@ type builder struct {
 	cfg    *config.Config
 	faults *config.Faults
 	gen    *Generation
+	leads  []*lead // for checkLoops
 }
 
 // place is where in a port's tree of chains and routers a target stands.

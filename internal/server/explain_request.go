@@ -194,9 +194,8 @@ func (e *explainer) describePort(p *port, asked *request) {
 		return
 	}
 	name := strings.Trim(asked.host, "[]")
-	if cp.SSL.LetsEncrypt && !p.store.Has(name) {
-		// To ask for it might order one.
-		e.out.Certificate = &Certificate{Names: []string{}, Problem: "there is none for this host yet; letsencrypt gets those of the hosts that rules name in full"}
+	if a := e.gen.acme; a != nil && cp.SSL.LetsEncrypt && a.names[name] != nil && !p.store.Covers(name) {
+		e.out.Certificate = &Certificate{Names: []string{}, Problem: "the one from letsencrypt, which the server gets by itself"}
 		return
 	}
 	e.out.Certificate = shownCertificate(p, name)

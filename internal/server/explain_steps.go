@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"httpmaster/config"
@@ -41,6 +42,10 @@ func (e *explainer) step(h router.Handler) router.Handler {
 		return h.Next
 	case *middleware.Gzip:
 		e.element(t, Passes, "compresses what is worth it, for clients that take gzip")
+		return h.Next
+	case *middleware.Limit:
+		e.element(t, Depends, "lets a client ask %s times a second, %d at once", strconv.FormatFloat(h.Rate, 'g', 3, 64), h.Burst)
+		e.depends = append(e.depends, "how much the client has asked before, else 429")
 		return h.Next
 	case *middleware.AddHeader:
 		return e.addHeader(h, t)

@@ -42,6 +42,7 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 		b.faults.Errorf(v.Target.Pos, "websockify %q: %v", v.Target.Value, err)
 	}
 	h.Target = target
+	b.leadsTo(v.Target, target, at)
 	if target.FromRequest() && v.Allow == nil && !at.guarded {
 		b.faults.Warnf(v.Target.Pos, "open relay: the request chooses the host or port of %q and anybody may ask; add `allow: [\"*.lan:22\"]` to it, or `auth` or `allow` before it", v.Target.Value)
 	}

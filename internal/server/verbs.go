@@ -62,6 +62,7 @@ func (b *builder) redirect(v *config.Redirect, at place, next router.Handler) ro
 		b.faults.Errorf(v.To.Pos, "redirect %q: no browser knows %s addresses, write https://", v.To.Value, to.Scheme)
 		return next
 	}
+	b.checkRedirect(v, to, at)
 	return &proxy.Redirect{To: to, Code: v.Code, Next: next, Errors: at.errors}
 }
 
