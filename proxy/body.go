@@ -24,8 +24,11 @@ type requestBody struct {
 	client  *clientSide
 	watch   *watchdog
 	trailer http.Header // of the outgoing request; filled at the end of the body, nil when it can have none
+	limit   int64       // of bytes; 0 for none
 
 	reading sync.Mutex // held during Read
+	begun   bool       // to read; guarded by reading, as is read
+	read    int64      // bytes so far
 	closed  atomic.Bool
 
 	mu  sync.Mutex // guards err and, while err is nil, the read deadline
@@ -33,11 +36,11 @@ type requestBody struct {
 }
 
 // newRequestBody gives nil when r has no body. It starts the client's time.
-func newRequestBody(r *http.Request, client *clientSide, watch *watchdog) *requestBody {
+func newRequestBody(r *http.Request, client *clientSide, watch *watchdog, limit int64) *requestBody {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
 	}
-	b := &requestBody{r: r, client: client, watch: watch}
+	b := &requestBody{r: r, client: client, watch: watch, limit: limit}
 	b.extend()
 	return b
 }
@@ -55,8 +58,13 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.closed.Load() { // or finish's deadline would be undone by ours
 		return 0, errHandlerDone
 	}
+	b.begun = true
 	n, err := b.r.Body.Read(p)
 	b.watch.watch()
+	if b.limit > 0 && int64(n) > b.limit-b.read {
+		n, err = int(b.limit-b.read), &http.MaxBytesError{Limit: b.limit}
+	}
+	b.read += int64(n)
 	if err != nil {
 		b.end(err)
 	}
@@ -113,6 +121,20 @@ func (b *requestBody) failed() error {
 		return err
 	}
 	return nil
+}
+
+// takeBack takes the body away from the transport, for another request to have
+// it. It is false, and nothing done, when reading has begun.
+func (b *requestBody) takeBack() bool {
+	if !b.reading.TryLock() {
+		return false
+	}
+	defer b.reading.Unlock()
+	if b.begun {
+		return false
+	}
+	b.closed.Store(true)
+	return true
 }
 
 // finish takes the body away from the transport. No Read touches the request

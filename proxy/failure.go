@@ -25,6 +25,7 @@ func (x *exchange) fail(err error) {
 		err = cause
 	}
 	status, reason := explain(err)
+	x.lease.settle(err)
 	x.log("cannot forward a request", status, err)
 	x.beforeHead()
 	x.p.Errors.Write(x.w, x.r, status, reason)
@@ -85,7 +86,7 @@ func (x *exchange) breakOff(err error) {
 }
 
 // log tells the operator about an upstream's failure; status is what the
-// client got, 0 when it had a status already.
+// client got for it, 0 for none.
 func (x *exchange) log(message string, status int, err error) {
 	attrs := []slog.Attr{slog.String("upstream", x.upstream), slog.String("reason", err.Error())}
 	if x.m.Rule != nil {

@@ -19,30 +19,41 @@ import (
 // What handlers would do with a request, told without doing it: no connection
 // is made, nothing is sent. Each goes the way that Serve goes, up to there.
 
-// Preview gives the request that p would send for r, which has been through
-// CleanRequest. The error is what Serve answers 400 for.
-func (p *Proxy) Preview(r *http.Request, m *router.Match) (*http.Request, error) {
-	to, err := p.resolve(r, m)
-	if err != nil {
-		return nil, err
-	}
-	x := &exchange{p: p, r: r, m: m, ctx: r.Context(), upstream: to.Host}
-	return x.outgoing(x.ctx, to), nil
+// UpstreamPreview is what a Proxy would send to one of its upstreams.
+type UpstreamPreview struct {
+	Address string // as Hop.Address gives it
+	Weight  int
+	Request *http.Request
 }
 
-// Address names where p would connect to for m, such as "http://127.0.0.1:80"
-// or "unix:/run/app.sock".
-func (p *Proxy) Address(m *router.Match) (string, error) {
-	if p.Target.Scheme == "unix" {
-		path, err := p.Target.Socket(m)
-		return "unix:" + path, err
+// Preview gives the request that p would send for r, which has been through
+// CleanRequest, to each of the upstreams that it could choose. The error is
+// what Serve answers 400 for.
+func (p *Proxy) Preview(r *http.Request, m *router.Match) ([]UpstreamPreview, error) {
+	if p.Balancer == nil {
+		preview, err := p.previewHop(Hop{p.Target, p.Upstream}, r, m)
+		return []UpstreamPreview{preview}, err
 	}
-	address, err := p.address(m)
-	scheme := p.Target.Scheme
-	if scheme == "" {
-		scheme = "http"
+	var previews []UpstreamPreview
+	for i, hop := range p.Hops {
+		preview, err := p.previewHop(hop, r, m)
+		if err != nil {
+			return nil, err
+		}
+		preview.Weight = orDefault(p.Balancer.settings.Members[i].Weight, 1)
+		previews = append(previews, preview)
 	}
-	return scheme + "://" + address, err
+	return previews, nil
+}
+
+func (p *Proxy) previewHop(hop Hop, r *http.Request, m *router.Match) (UpstreamPreview, error) {
+	to, err := hop.resolve(r, m)
+	if err != nil {
+		return UpstreamPreview{}, err
+	}
+	address, err := hop.Address(m)
+	x := &exchange{p: p, r: r, m: m, ctx: r.Context(), hop: hop}
+	return UpstreamPreview{Address: address, Weight: 1, Request: x.outgoing(x.ctx, to)}, err
 }
 
 // TunnelPreview is what would come of a request for a tunnel.

@@ -49,23 +49,24 @@ func TestProxyPreviewIsWhatIsSent(t *testing.T) {
 		r.Header.Set("X-Secret", "s")
 		r.Header.Set("User-Agent", "test")
 		CleanRequest(r, false)
-		out, err := p.Preview(r, m)
+		previews, err := p.Preview(r, m)
 		if err != nil {
 			t.Fatal(err)
 		}
+		out := previews[0].Request
 		previewed := out.Clone(t.Context())
 		previewed.RequestURI = out.URL.RequestURI()
 		p.Serve(httptest.NewRecorder(), r, m)
 		if got := describe(previewed); got != sent {
 			t.Errorf("previewed %s\nsent      %s", got, sent)
 		}
-		if got, err := p.Address(m); got != "http://"+address || err != nil {
-			t.Errorf("the address is %q, %v", got, err)
+		if got := previews[0].Address; len(previews) != 1 || got != "http://"+address {
+			t.Errorf("%d upstreams, the first at %q", len(previews), got)
 		}
 	}
 }
 
-func TestProxyAddress(t *testing.T) {
+func TestHopAddress(t *testing.T) {
 	for target, want := range map[string]string{
 		"8080":                   "http://127.0.0.1:8080",
 		"https://b.com/x":        "https://b.com:443",
@@ -75,8 +76,8 @@ func TestProxyAddress(t *testing.T) {
 		"unix:/run/[1].sock":     "unix:/run/a.com.sock",
 	} {
 		to, _ := parse(t, "*", target)
-		p := &Proxy{Target: to, Upstream: NewUpstream(UpstreamSettings{Scheme: to.Scheme})}
-		if got, err := p.Address(matchOf(t, "*", "a.com", "/")); got != want || err != nil {
+		hop := Hop{Target: to, Upstream: NewUpstream(UpstreamSettings{Scheme: to.Scheme})}
+		if got, err := hop.Address(matchOf(t, "*", "a.com", "/")); got != want || err != nil {
 			t.Errorf("%s: %q, %v", target, got, err)
 		}
 	}

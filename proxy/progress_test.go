@@ -59,7 +59,7 @@ func TestBodyReadTiming(t *testing.T) {
 		return copy(p, "body"), io.EOF
 	}))
 	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
-	body := newRequestBody(r, &clientSide{ctl: http.NewResponseController(w), idle: patience}, watch)
+	body := newRequestBody(r, &clientSide{ctl: http.NewResponseController(w), idle: patience}, watch, 0)
 	if _, err := body.Read(make([]byte, 10)); err != io.EOF {
 		t.Error(err)
 	}

@@ -13,11 +13,13 @@ import (
 	"httpmaster/router"
 )
 
-// Proxy forwards requests to an upstream, upgrades included. Target, Upstream,
-// Tunnels and Log are to be set.
+// Proxy forwards requests to an upstream, upgrades included. Target and
+// Upstream, or Balancer and Hops, and Tunnels and Log are to be set.
 type Proxy struct {
 	Target   *router.Target
 	Upstream *Upstream // made for Target's scheme
+	Balancer *Balancer // chooses one of Hops instead; nil: Target it is
+	Hops     []Hop     // in the order of Balancer's members
 	Errors   *ErrorPage
 	Tunnels  *tunnel.Registry // knows the upgraded connections
 	Log      *slog.Logger
@@ -33,6 +35,16 @@ type Proxy struct {
 	// KeepOddHeaders forwards request header fields whose names have
 	// characters outside [A-Za-z0-9-]; they are dropped otherwise.
 	KeepOddHeaders bool
+	// Retries is how often a request that has failed is tried again, with
+	// another of Hops if there is one, provided that the first try can have
+	// had no effect: the connection was not made, or, where the method is one
+	// that may be repeated, broke before the first byte of a response; and
+	// nothing of the request's body had been read.
+	Retries int
+	// MaxBody is how many bytes a request's body may have; 413 answers one
+	// that has more, and its upstream does not get to see the end of it. 0
+	// means any number.
+	MaxBody int64
 }
 
 const allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -47,7 +59,9 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 		p.Errors.Write(w, r, http.StatusMethodNotAllowed, r.Method+" is not forwarded.")
 		return
 	}
-	to, err := p.resolve(r, m)
+	x := &exchange{p: p, w: w, r: r, m: m}
+	to, err := x.aim()
+	defer x.lease.end()
 	if err != nil {
 		p.Errors.Write(w, r, http.StatusBadRequest, "This address cannot be turned into one of an upstream.")
 		return
@@ -57,28 +71,37 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	x := &exchange{p: p, w: w, r: r, m: m, ctx: ctx, upstream: to.Host}
+	x.ctx = ctx
 	x.client = clientSide{http.NewResponseController(w), orDefault(p.ClientIdle, defaultIdle), r.ProtoMajor >= 2}
 	x.watch = newWatchdog(orDefault(p.UpstreamIdle, defaultIdle), func() { cancel(errUpstreamIdle) })
 	defer x.watch.rest()
-	x.body = newRequestBody(r, &x.client, x.watch)
-	defer x.body.finish()
+	x.body = newRequestBody(r, &x.client, x.watch, p.MaxBody)
+	defer func() { x.body.finish() }() // the one of the last try
 
-	if IsUpgrade(r) {
+	switch {
+	case p.MaxBody > 0 && r.ContentLength > p.MaxBody:
+		x.failBody(&http.MaxBytesError{Limit: p.MaxBody})
+	case IsUpgrade(r):
 		x.upgrade(to)
-		return
+	default:
+		x.forward(to)
 	}
-	x.forward(to)
+}
+
+// Hop is one upstream: what to ask it for, and the connections to it.
+type Hop struct {
+	Target   *router.Target
+	Upstream *Upstream // made for Target's scheme
 }
 
 // resolve gives the URL to ask, in a form that makes net/http send the path
 // byte for byte.
-func (p *Proxy) resolve(r *http.Request, m *router.Match) (*url.URL, error) {
-	address, err := p.address(m)
+func (h Hop) resolve(r *http.Request, m *router.Match) (*url.URL, error) {
+	address, err := h.HostPort(m)
 	if err != nil {
 		return nil, err
 	}
-	uri, err := p.Target.RequestURI(m)
+	uri, err := h.Target.RequestURI(m)
 	if err != nil {
 		return nil, err
 	}
@@ -88,19 +111,36 @@ func (p *Proxy) resolve(r *http.Request, m *router.Match) (*url.URL, error) {
 	if r.URL.ForceQuery && !strings.Contains(uri, "?") {
 		uri += "?"
 	}
-	return &url.URL{Scheme: p.Upstream.scheme(), Host: address, Opaque: uri}, nil
+	return &url.URL{Scheme: h.Upstream.scheme(), Host: address, Opaque: uri}, nil
 }
 
-func (p *Proxy) address(m *router.Match) (string, error) {
-	if p.Target.Scheme == "unix" {
-		path, err := p.Target.Socket(m)
+// HostPort is the address as the Upstream's URLs have it. m may be nil for a
+// Target that is Static.
+func (h Hop) HostPort(m *router.Match) (string, error) {
+	if h.Target.Scheme == "unix" {
+		path, err := h.Target.Socket(m)
 		return socketAddress(path), err
 	}
-	host, port, err := p.Target.Address(m)
+	host, port, err := h.Target.Address(m)
 	if err != nil {
 		return "", err
 	}
-	return p.Upstream.address(host, port), nil
+	return h.Upstream.address(host, port), nil
+}
+
+// Address names where h leads to for m, such as "http://127.0.0.1:80" or
+// "unix:/run/app.sock". m may be nil for a Target that is Static.
+func (h Hop) Address(m *router.Match) (string, error) {
+	if h.Target.Scheme == "unix" {
+		path, err := h.Target.Socket(m)
+		return "unix:" + path, err
+	}
+	address, err := h.HostPort(m)
+	scheme := h.Target.Scheme
+	if scheme == "" {
+		scheme = "http"
+	}
+	return scheme + "://" + address, err
 }
 
 // exchange is one request, forwarded, and its response.
@@ -110,10 +150,34 @@ type exchange struct {
 	r        *http.Request
 	m        *router.Match
 	ctx      context.Context // done when the client has left or the watchdog barked
-	upstream string          // its address, for the log
+	hop      Hop             // where the request goes, at this try
+	lease    lease           // of hop, from the Balancer
+	upstream string          // hop's address, for the log
 	client   clientSide
 	watch    *watchdog
 	body     *requestBody // nil when there is none
+
+	try     *attempt  // the present one; not set without Retries
+	retried int       // tries that have failed
+	tried   []*member // who failed
+}
+
+// aim chooses where the request goes, and gives the URL to ask there.
+func (x *exchange) aim() (*url.URL, error) {
+	x.hop = Hop{x.p.Target, x.p.Upstream}
+	if x.p.Balancer != nil {
+		x.lease = x.p.Balancer.pick(x.r, x.m, x.tried)
+		x.hop = x.p.Hops[x.lease.m.index]
+	}
+	to, err := x.hop.resolve(x.r, x.m)
+	if err != nil {
+		return nil, err
+	}
+	x.upstream = to.Host
+	if x.hop.Target.Scheme == "unix" {
+		x.upstream, err = x.hop.Address(x.m)
+	}
+	return to, err
 }
 
 // outgoing makes the request that goes to the upstream.
@@ -126,7 +190,7 @@ func (x *exchange) outgoing(ctx context.Context, to *url.URL) *http.Request {
 	out.Close = false
 	out.Header = requestHeader(x.r, x.p.KeepOddHeaders)
 	setForwarded(out.Header, x.r, x.m)
-	if out.Host == "" && x.p.Target.Scheme == "unix" {
+	if out.Host == "" && x.hop.Target.Scheme == "unix" {
 		out.Host = "localhost" // rather than the socket's path
 	}
 	out.Body, out.Trailer = nil, nil
@@ -152,14 +216,26 @@ func (x *exchange) outgoing(ctx context.Context, to *url.URL) *http.Request {
 
 // forward sends the request and passes on the response.
 func (x *exchange) forward(to *url.URL) {
-	info := informer{x: x}
-	trace := &httptrace.ClientTrace{Got1xxResponse: info.pass}
-	resp, err := x.p.Upstream.RoundTrip(x.outgoing(httptrace.WithClientTrace(x.ctx, trace), to))
-	info.stop()
-	if err != nil {
-		x.fail(err)
-		return
+	resp, err := x.send(to)
+	for err != nil {
+		if to = x.again(err); to == nil {
+			x.fail(err)
+			return
+		}
+		resp, err = x.send(to)
 	}
 	defer resp.Body.Close()
 	x.respond(resp)
+}
+
+func (x *exchange) send(to *url.URL) (*http.Response, error) {
+	info := informer{x: x}
+	defer info.stop()
+	trace := &httptrace.ClientTrace{Got1xxResponse: info.pass}
+	if x.p.Retries > 0 {
+		x.try = new(attempt)
+		x.try.follow(trace, x.watch)
+		x.connecting()
+	}
+	return x.hop.Upstream.RoundTrip(x.outgoing(httptrace.WithClientTrace(x.ctx, trace), to))
 }

@@ -25,8 +25,10 @@ func (x *exchange) respond(resp *http.Response) {
 		x.fail(errStatus)
 		return
 	}
+	x.lease.settle(gatewayError(resp.StatusCode))
 	h := x.w.Header()
 	copyResponseHeader(h, resp.Header)
+	x.stick(h)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // keeps net/http from guessing one
 	}

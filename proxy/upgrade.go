@@ -26,7 +26,7 @@ const maxInterim = 10
 // joins that connection with the client's if it does. Whatever else the
 // upstream answers is an ordinary response.
 func (x *exchange) upgrade(to *url.URL) {
-	conn, err := x.p.Upstream.dialHTTP1(x.ctx, to.Host)
+	conn, to, err := x.dial(to)
 	if err != nil {
 		x.fail(err)
 		return
@@ -61,6 +61,25 @@ func (x *exchange) upgrade(to *url.URL) {
 		return
 	}
 	x.switchProtocols(resp, conn, br)
+}
+
+// dial connects to the upstream, or to another one where that may be tried. It
+// gives the URL to ask there.
+func (x *exchange) dial(to *url.URL) (net.Conn, *url.URL, error) {
+	for {
+		if x.p.Retries > 0 {
+			x.try = new(attempt)
+			x.connecting()
+		}
+		conn, err := x.hop.Upstream.dialHTTP1(x.ctx, to.Host)
+		if err == nil {
+			x.watch.watch()
+			return conn, to, nil
+		}
+		if to = x.again(err); to == nil {
+			return nil, nil, err
+		}
+	}
 }
 
 // ask writes the request and reads the first response that is not an interim
@@ -116,6 +135,8 @@ func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *b
 	copyResponseHeader(h, resp.Header)
 	h["Connection"] = []string{"Upgrade"}
 	h["Upgrade"] = resp.Header["Upgrade"]
+	x.lease.settle(nil)
+	x.stick(h)
 	x.client.writing()
 	x.w.WriteHeader(http.StatusSwitchingProtocols)
 	client, buffered, err := x.client.ctl.Hijack() // lifts all deadlines

@@ -117,6 +117,7 @@ type Answer struct {
 	Location string `json:"location,omitempty"` // redirect
 
 	Upstreams []Upstream `json:"upstreams,omitempty"` // proxy: one, or those that are chosen from
+	Balance   string     `json:"balance,omitempty"`   // proxy: how one of several is chosen
 
 	Target    string   `json:"target,omitempty"`    // websockify
 	Addresses []string `json:"addresses,omitempty"` // websockify: what is dialled
@@ -133,6 +134,7 @@ type Answer struct {
 // Upstream is where a proxy sends a request, and what.
 type Upstream struct {
 	Address    string   `json:"address"`
+	Weight     int      `json:"weight,omitempty"` // against the others, where there are some
 	RequestURI string   `json:"requestURI"`
 	Host       string   `json:"host"`
 	Header     []string `json:"header"` // "Name: value", as far as the question knows them

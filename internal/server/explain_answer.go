@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,20 +31,31 @@ func (e *explainer) redirect(h *proxy.Redirect, t *config.Target) router.Handler
 
 func (e *explainer) proxy(h *proxy.Proxy, t *config.Target) {
 	a := Answer{By: "proxy", Line: t.Pos.Line}
-	out, err := h.Preview(e.r, e.m)
-	address, addressErr := h.Address(e.m)
-	if err := errors.Join(err, addressErr); err != nil {
+	previews, err := h.Preview(e.r, e.m)
+	if err != nil {
 		a.Status, a.Reason = http.StatusBadRequest, err.Error()
 		e.answer(a)
 		return
 	}
-	a.Upstreams = []Upstream{{
-		Address:    address,
-		RequestURI: out.URL.RequestURI(),
-		Host:       out.Host,
-		Header:     headerLines(out.Header),
-	}}
+	for _, p := range previews {
+		up := Upstream{
+			Address:    p.Address,
+			RequestURI: p.Request.URL.RequestURI(),
+			Host:       p.Request.Host,
+			Header:     headerLines(p.Request.Header),
+		}
+		if len(previews) > 1 {
+			up.Weight = p.Weight
+		}
+		a.Upstreams = append(a.Upstreams, up)
+	}
+	if len(previews) > 1 {
+		a.Balance = string(h.Balancer.Policy())
+	}
 	e.answer(a)
+	if len(previews) > 1 {
+		e.out.Answer.Depends = append(e.out.Answer.Depends, "which of the upstreams are well when the request comes")
+	}
 }
 
 // headerLines writes what is known of a request's header. The handshake's own

@@ -137,6 +137,9 @@ func (a *Answer) write(line writer, method string) {
 	}
 	line(0, "%s: %s", where, a.summary())
 	for _, up := range a.Upstreams {
+		if len(a.Upstreams) > 1 {
+			line(1, "%s, weight %d:", up.Address, up.Weight)
+		}
 		line(1, "%s %s", method, up.RequestURI)
 		line(1, "Host: %s", up.Host)
 		for _, field := range up.Header {
@@ -166,6 +169,8 @@ func (a *Answer) summary() string {
 	switch {
 	case a.Status == 0 && len(a.Upstreams) == 0:
 		return "none: " + a.Reason
+	case len(a.Upstreams) > 1:
+		return "what one of these answers, chosen by " + a.Balance
 	case len(a.Upstreams) > 0:
 		return "what " + a.Upstreams[0].Address + " answers"
 	case a.Location != "":

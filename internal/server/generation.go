@@ -15,7 +15,8 @@ import (
 // certificate stores) until the last request that began under it has ended.
 type Generation struct {
 	ports    []*port
-	acme     *acme // nil: no port asks for it
+	acme     *acme             // nil: no port asks for it
+	checked  []*proxy.Balancer // whose health checks begin with Apply
 	releases []func()
 	sources  *sources // of a dry server's only
 

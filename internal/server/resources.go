@@ -62,6 +62,7 @@ func (p *pool[K, V]) put(key K, e *pooled[V]) {
 // resources is what generations share and what outlives each of them.
 type resources struct {
 	upstreams pool[proxy.UpstreamSettings, *proxy.Upstream]
+	balancers pool[string, *proxy.Balancer] // by the settings' Key
 	stores    pool[string, *runningStore]
 	tickets   pool[string, *tls.Config] // keys of session tickets, by clientAuth.key
 	passwords pool[string, *middleware.PasswordFile]
@@ -78,6 +79,7 @@ func newResources(log *slog.Logger) *resources {
 	r := &resources{}
 	r.logs.Log = log
 	r.upstreams.close = (*proxy.Upstream).Close
+	r.balancers.close = (*proxy.Balancer).Close
 	r.stores.close = (*runningStore).close
 	r.tickets.close = func(*tls.Config) {}                // it serves nothing
 	r.passwords.close = func(*middleware.PasswordFile) {} // it holds nothing open

@@ -105,6 +105,9 @@ func (s *Server) Apply(gen *Generation) error {
 	old := s.current
 	s.current = gen
 	s.shared.acmes.serve(gen)
+	for _, balancer := range gen.checked {
+		balancer.Start()
+	}
 	if old != nil {
 		old.release()
 	}
