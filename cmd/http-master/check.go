@@ -11,13 +11,14 @@ import (
 )
 
 // check loads and builds a config as running it would, opens no port and makes
-// no file, and says
-// everything it has found: errors and warnings on stderr, the summary on
-// stdout. It is exitFault when there are errors.
+// no file, and says everything it has found: errors and warnings on stderr, the
+// summary on stdout. It is exitFault when there are errors.
 func check(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	file := flags.String("config", "", "")
 	flags.StringVar(file, "c", "", "")
+	user := flags.String("user", "", "")
+	group := flags.String("group", "", "")
 	if code, done := parseFlags(flags, args, stdout, stderr); done {
 		return code
 	}
@@ -31,6 +32,7 @@ func check(args []string, stdout, stderr io.Writer) int {
 	}
 
 	cfg, faults := config.Load(*file)
+	become(cfg, *user, *group)
 	srv := server.NewDry(slog.New(newPlainHandler(stderr, slog.LevelWarn)))
 	gen := srv.Build(cfg, faults)
 	defer gen.Discard()

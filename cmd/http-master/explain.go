@@ -103,8 +103,7 @@ func parseMixed(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (o
 			fmt.Fprint(stdout, explainUsage)
 			return nil, exitOK, true
 		case err != nil:
-			fmt.Fprintf(stderr, "http-master: explain: %v\n\n%s", err, explainUsage)
-			return nil, exitUsage, true
+			return nil, usageError(stderr, "explain: %v", err), true
 		}
 		if args = flags.Args(); len(args) > 0 {
 			others, args = append(others, args[0]), args[1:]

@@ -47,7 +47,7 @@ ports:
 		{"two URLs", []string{"--config", good, "http://a.com/", "http://b.com/"}, exitUsage, "", "which one URL?"},
 		{"no scheme", []string{"--config", good, "a.com"}, exitUsage, "", "\"a.com\" is no URL that can be asked for"},
 		{"no address", []string{"--config", good, "--from", "me", "http://a.com/"}, exitUsage, "", "--from \"me\" is no IP address"},
-		{"an unknown flag", []string{"--confg", good, "http://a.com/"}, exitUsage, "", "usage: http-master explain"},
+		{"an unknown flag", []string{"--confg", good, "http://a.com/"}, exitUsage, "", "http-master: explain: flag provided but not defined: -confg (--help shows how it is used)"},
 		{"help", []string{"--help"}, exitOK, "usage: http-master explain", ""},
 	}
 	for _, test := range tests {

@@ -26,7 +26,8 @@ const usage = `http-master: a reverse proxy configured by one readable file
 
 Usage:
   http-master --config FILE          run it
-  http-master check --config FILE    say what is wrong with FILE, open no port
+  http-master check --config FILE    say what is wrong with FILE, open no port,
+                                     make no file; --user and --group as below
   http-master explain --config FILE URL
                                      say how a request for URL would be answered
                                      and why

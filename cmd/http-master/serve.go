@@ -58,6 +58,7 @@ func serve(args []string, stdout, stderr io.Writer) int {
 
 func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	cfg, faults := config.Load(o.config)
+	become(cfg, o.user, o.group)
 	out, closeLog, err := logOutput(cfg, stderr)
 	if err != nil {
 		faults.Errorf(cfg.Modules.AppLog.Pos, "modules.appLog: %v", err)
@@ -83,7 +84,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 		printRules(stdout, cfg)
 	}
 	srv.DropPrivileges = func(paths []string) error {
-		return dropPrivileges(firstNonEmpty(o.user, cfg.User.Value), firstNonEmpty(o.group, cfg.Group.Value), paths)
+		return dropPrivileges(cfg.User.Value, cfg.Group.Value, paths)
 	}
 	if err := srv.Apply(gen); err != nil {
 		log.Error(err.Error())
@@ -126,9 +127,12 @@ func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) int {
 	return exitOK
 }
 
-func firstNonEmpty(a, b string) string {
-	if a != "" {
-		return a
+// become makes cfg name the user and the group that the command line names.
+func become(cfg *config.Config, user, group string) {
+	if user != "" {
+		cfg.User = config.Text{Value: user}
 	}
-	return b
+	if group != "" {
+		cfg.Group = config.Text{Value: group}
+	}
 }
