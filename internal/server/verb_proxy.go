@@ -65,6 +65,7 @@ func (b *builder) hop(text config.Text, v *config.Proxy, at place) (hop proxy.Ho
 		return hop, false
 	}
 	b.warnOfLoop(text, target, at)
+	b.leadsTo(text, target, at)
 	upstream, err := b.upstream(b.upstreamSettings(target, v, at))
 	if err != nil {
 		b.faults.Errorf(text.Pos, "target %q: %v", text.Value, err)
