@@ -43,12 +43,12 @@ func aboutFaults(faults []*PairError) []Notice {
 // aboutAll says what is wrong with the port's certificates as a whole.
 func (s *Store) aboutAll(x *index) []Notice {
 	if len(x.certs) == 0 {
-		if s.local != nil {
+		if s.local != nil || s.acme != nil {
 			return nil
 		}
 		return []Notice{{File: s.dir, Text: "no certificate that can be used: every TLS handshake fails until there is one"}}
 	}
-	if lists := x.named(s.primary); s.primary != "" && s.local == nil && len(slices.Concat(lists[:]...)) == 0 {
+	if lists := x.named(s.primary); s.primary != "" && s.local == nil && s.acme == nil && len(slices.Concat(lists[:]...)) == 0 {
 		return []Notice{{Text: fmt.Sprintf("no certificate for primaryDomain %q: clients that name no host get the one for %s", s.primary, x.fallback[0].Title())}}
 	}
 	return nil

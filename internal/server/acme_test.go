@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +50,9 @@ func newACME(t *testing.T, methods ...string) *acmeCA {
 	if slices.Contains(methods, "tls-alpn-01") {
 		a.DialTLS = dial(a.tls)
 	}
-	a.server = httptest.NewTLSServer(a.CA)
+	a.server = httptest.NewUnstartedServer(a.CA)
+	a.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that leave
+	a.server.StartTLS()
 	t.Cleanup(a.server.Close)
 	a.caFile = filepath.Join(t.TempDir(), "ca.pem")
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.server.Certificate().Raw})
@@ -96,7 +101,7 @@ func (a *acmeCA) served(t *testing.T, name string) *x509.Certificate {
 	return nil
 }
 
-// eventually waits until the log has text.
+// logs waits until the log has text.
 func (r *running) logs(text string) {
 	r.t.Helper()
 	for deadline := time.Now().Add(patience); !strings.Contains(r.log.String(), text); time.Sleep(10 * time.Millisecond) {
@@ -156,4 +161,173 @@ func checkModes(t *testing.T, dir string) {
 	if err != nil || files < 3 { // the account, two certificates
 		t.Errorf("%d files, %v", files, err)
 	}
+}
+
+// TestACMERenewalWhileRequestsFlow has certificates that live for seconds, and
+// clients that make a new connection for each request.
+func TestACMERenewalWhileRequestsFlow(t *testing.T) {
+	ca := newACME(t, "http-01", "tls-alpn-01")
+	ca.Validity = 9 * time.Second
+	s := start(t, ca.config("", "one.test"))
+	first := ca.served(t, "one.test")
+
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 3 {
+		c := ca.client(t)
+		c.Transport.(*http.Transport).DisableKeepAlives = true
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				resp, err := c.Get("https://one.test/")
+				if err != nil {
+					t.Errorf("a request failed: %v", err)
+					return
+				}
+				resp.Body.Close()
+			}
+		})
+	}
+	s.logs("has renewed a certificate for one.test")
+	for deadline := time.Now().Add(patience); ca.served(t, "one.test").SerialNumber.Cmp(first.SerialNumber) == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("the first certificate is still served")
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 0 {
+		t.Errorf("%d warnings", n)
+	}
+}
+
+func TestReloadAddsAndRemovesACMENames(t *testing.T) {
+	ca := newACME(t, "tls-alpn-01")
+	s := start(t, ca.config("", "one.test"))
+	ca.served(t, "one.test")
+	if err := s.apply(ca.config("", "one.test", "two.test")); err != nil {
+		t.Fatal(err)
+	}
+	ca.served(t, "two.test")
+	if err := s.apply(ca.config("", "two.test")); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := tls.Dial("tcp", ca.tls, &tls.Config{ServerName: "one.test", RootCAs: ca.Pool()}); err == nil {
+		conn.Close()
+		t.Error("one.test is still served")
+	}
+	if err := s.apply(ca.config("", "one.test", "two.test")); err != nil {
+		t.Fatal(err)
+	}
+	ca.served(t, "one.test")
+	if n := len(s.srv.shared.acmes.byKey); n != 1 {
+		t.Errorf("%d managers", n)
+	}
+	// Without any port that wants one it sleeps, and with one it wakes up.
+	for _, text := range []string{site(ca.plain, "404"), ca.config("", "one.test")} {
+		if err := s.apply(text); err != nil {
+			t.Fatal(err)
+		}
+		s.srv.draining.Wait()
+	}
+	ca.served(t, "one.test")
+	if got := ca.Ordered(); !slices.Equal(got, []string{"one.test", "two.test"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
+func TestACMESettingsThatChange(t *testing.T) {
+	ca := newACME(t, "tls-alpn-01")
+	s := start(t, ca.config("", "one.test"))
+	first := ca.served(t, "one.test")
+	if err := s.apply(strings.Replace(ca.config("", "one.test"), "me@a.test", "you@a.test", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if again := ca.served(t, "one.test"); again.SerialNumber.Cmp(first.SerialNumber) != 0 {
+		t.Error("another address to write to ordered another certificate")
+	}
+	// Another authority's certificates are not this one's.
+	other := newACME(t, "tls-alpn-01")
+	other.dir, other.plain, other.tls = ca.dir, ca.plain, ca.tls
+	other.DialTLS = ca.DialTLS
+	if err := s.apply(other.config("", "one.test")); err != nil {
+		t.Fatal(err)
+	}
+	other.served(t, "one.test")
+	if n := len(other.Ordered()); n != 1 {
+		t.Errorf("%d orders at the other authority", n)
+	}
+}
+
+func TestACMERestart(t *testing.T) {
+	ca := newACME(t, "tls-alpn-01")
+	for range 2 {
+		s := start(t, ca.config("", "one.test"))
+		ca.served(t, "one.test")
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		if err := s.srv.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+	if got := ca.Ordered(); !slices.Equal(got, []string{"one.test"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
+// TestACMEAuthorityDownAtStart has an authority that begins to listen later.
+func TestACMEAuthorityDownAtStart(t *testing.T) {
+	ca := newACME(t, "tls-alpn-01")
+	address := ca.server.Listener.Addr().String()
+	ca.server.Close()
+	s := start(t, ca.config("", "one.test"))
+	s.logs("cannot be reached")
+	wantStatus(t, client(t, ca.plain), "http://one.test/x", http.StatusFound)
+
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &http.Server{Handler: ca.CA, TLSConfig: ca.server.TLS}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		again.ServeTLS(ln, "", "")
+	}()
+	ca.served(t, "one.test")
+	again.Close()
+	<-ended
+}
+
+func TestACMEWithClientCertificates(t *testing.T) {
+	ca := newACME(t, "tls-alpn-01")
+	start(t, ca.config(fmt.Sprintf(", minVersion: '1.3', clientAuth: {ca: %q}", ca.caFile), "one.test"))
+	for deadline := time.Now().Add(patience); len(ca.Validated()) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never validated")
+		}
+	}
+	conn, err := tls.Dial("tcp", ca.tls, &tls.Config{ServerName: "one.test", RootCAs: ca.Pool()})
+	if err == nil {
+		defer conn.Close()
+		if _, err = conn.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
+			t.Errorf("a client without a certificate got %v", err)
+		}
+	}
+}
+
+// TestOthersTokensAreForTheRules has certbot's tokens behind a rule.
+func TestOthersTokensAreForTheRules(t *testing.T) {
+	ca := newACME(t, "http-01")
+	text := strings.Replace(ca.config("", "one.test"), `"*": "redirect`, `"/.well-known/acme-challenge/*": "reject -> 418", "*": "redirect`, 1)
+	start(t, text)
+	ca.served(t, "one.test")
+	c := client(t, ca.plain)
+	wantStatus(t, c, "http://one.test/.well-known/acme-challenge/certbots-own-token-0123456789", 418)
+	wantStatus(t, c, "http://one.test/.well-known/acme-challenge/", 418)
+	wantStatus(t, c, "http://one.test/elsewhere", http.StatusFound)
 }
