@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"httpmaster/config"
 	"httpmaster/proxy"
@@ -226,6 +227,9 @@ func (e *explainer) arrive(p *port, asked *request) {
 		return
 	}
 	e.client = e.m.Client.IsValid() || p.network == "unix"
+	if p.tls == nil && e.gen.acme != nil && strings.HasPrefix(e.r.URL.Path, "/.well-known/acme-challenge/") {
+		e.depends = append(e.depends, "letsencrypt not asking for this path, which is answered before any rule")
+	}
 	for h := p.handler; h != nil; {
 		h = e.step(h)
 	}

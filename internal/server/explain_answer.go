@@ -51,11 +51,9 @@ func (e *explainer) proxy(h *proxy.Proxy, t *config.Target) {
 	}
 	if len(previews) > 1 {
 		a.Balance = string(h.Balancer.Policy())
+		e.depends = append(e.depends, "which of the upstreams are well when the request comes")
 	}
 	e.answer(a)
-	if len(previews) > 1 {
-		e.out.Answer.Depends = append(e.out.Answer.Depends, "which of the upstreams are well when the request comes")
-	}
 }
 
 // headerLines writes what is known of a request's header. The handshake's own

@@ -198,6 +198,7 @@ var everyForm = []string{
 	"http://static.com/.htaccess",
 	"http://auth.com/", "http://allow.com/", "http://allow.com/ from 10.1.1.1", "http://allow.com/ from 192.0.2.1",
 	"http://deny.com/", "http://deny.com/ from 192.0.2.1", "http://head.com/a%20b", "http://head.com/%C3%BC",
+	"http://limit.com/", "http://balance.com/y?q",
 	"http://nested.com/a/b/c", "http://nested.com/c", "http://nested.com/other", "http://fall.com/only", "http://fall.com/x",
 	"http://any.com:81/x?y", "http://a.com:82/", "http://a.com:82/ port 127.0.0.2:82", "http://127.0.0.1:82/", "http://127.0.0.3:82/",
 	"http://a.com/ port unix:/run/hm.sock", "http://b.com/ port unix:/run/hm.sock",
@@ -224,7 +225,7 @@ func TestExplainJSON(t *testing.T) {
 	var all strings.Builder
 	for _, text := range []string{
 		"http://lit.com/z", "http://paths.com/v2/a/b?q", "ws://ws.com/listed/db1.lan/22", "ws://ws.com/listed/192.0.2.1/22", "http://redir.com/301",
-		"http://static.com/none", "http://auth.com/", "http://allow.com/ from 192.0.2.1", "http://head.com/x", "http://nested.com/a/b/c", "http://a.com:83/",
+		"http://static.com/none", "http://auth.com/", "http://allow.com/ from 192.0.2.1", "http://head.com/x", "http://limit.com/", "http://balance.com/", "http://nested.com/a/b/c", "http://a.com:83/",
 	} {
 		x, err := verbs(t).Explain(t.Context(), ask(t, text))
 		if err != nil {
@@ -304,6 +305,23 @@ ports:
 		if served := fmt.Sprint(resp.StatusCode, " ", resp.Header.Get("Location")); served != explained {
 			t.Errorf("%s\nexplained as %s\nserved with  %s, %q", url, explained, served, body)
 		}
+	}
+}
+
+// TestExplainLetsEncrypt asks nobody for a certificate.
+func TestExplainLetsEncrypt(t *testing.T) {
+	dir := t.TempDir()
+	gen := explained(t, filepath.Join(dir, "config.yaml"), `
+modules: {letsencrypt: {configDir: acme, agreeTos: true}}
+ports:
+  80: {router: {"*": "redirect -> https://[1]/[path]"}}
+  443: {router: {"a.com": "reject -> 410"}, ssl: {letsencrypt: true}}
+`)
+	wantGolden(t, "testdata/explain/letsencrypt.txt", answers(t, gen, []string{
+		"http://a.com/.well-known/acme-challenge/token", "http://a.com/", "https://a.com/", "https://b.com/",
+	}))
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("there are files now: %v, %v", entries, err)
 	}
 }
 
