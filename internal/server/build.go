@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"httpmaster/config"
 	"httpmaster/proxy"
@@ -216,12 +215,4 @@ func (b *builder) syntaxError(text config.Text, what string, err error) {
 		return
 	}
 	b.faults.Errorf(pos, "%s %q: %v", what, text.Value, err)
-}
-
-// firstOf gives the port's own duration where it has one.
-func firstOf(own, global time.Duration) time.Duration {
-	if own != 0 {
-		return own
-	}
-	return global
 }
