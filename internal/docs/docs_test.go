@@ -154,7 +154,7 @@ func build(t *testing.T, content string) string {
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cert, key := pair(t, "a.com", "b.com", "myserver.com")
+	cert, key := pair(t, "a.com", "b.com", "myserver.com", "*.myserver.com")
 	for name, content := range map[string]string{
 		"passwd":                 "me:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n",
 		"error.html":             "<h1>Sorry</h1>\n",
