@@ -247,5 +247,5 @@ func hostsOf(t *config.Target, hosts []config.Text) []config.Text {
 // answersACME answers HTTP-01, before any rule and whatever the Host header
 // says. Other tokens than the manager's are for the rules.
 func (p *port) answersACME(w http.ResponseWriter, r *http.Request) bool {
-	return p.tls == nil && p.gen.acme != nil && p.gen.acme.manager.AnswerHTTP(w, r)
+	return p.tls == nil && p.gen.acme != nil && p.gen.acme.manager != nil && p.gen.acme.manager.AnswerHTTP(w, r)
 }

@@ -19,6 +19,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -57,7 +58,11 @@ func (ca *CA) open(r *http.Request, base string) (*request, error) {
 	delete(ca.nonces, head.Nonce)
 	key := ca.accounts[head.KID]
 	if head.JWK != nil {
-		key = &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(head.JWK.X), Y: number(head.JWK.Y)}
+		point := slices.Concat([]byte{4}, decode(head.JWK.X), decode(head.JWK.Y)) // uncompressed (SEC 1, section 2.3.3)
+		var err error
+		if key, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point); err != nil {
+			return nil, err
+		}
 		head.KID = base + "/accounts/" + thumbprint(key)
 	}
 	signature := decode(signed.Signature)
@@ -78,14 +83,14 @@ func decode(text string) []byte {
 	return data
 }
 
-func number(text string) *big.Int { return new(big.Int).SetBytes(decode(text)) }
-
 // thumbprint is a key's name (RFC 7638).
 func thumbprint(key *ecdsa.PublicKey) string {
-	var x, y [32]byte
+	point, err := key.Bytes()
+	if err != nil {
+		panic(err) // it was parsed from them
+	}
 	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`,
-		base64.RawURLEncoding.EncodeToString(key.X.FillBytes(x[:])),
-		base64.RawURLEncoding.EncodeToString(key.Y.FillBytes(y[:]))))
+		base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:])))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
