@@ -107,7 +107,11 @@ func example(t *testing.T, name string, replace ...string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(content)
+	_, text, commented := strings.Cut(string(content), "\nports:")
+	if !commented {
+		t.Fatalf("%s has no ports", name)
+	}
+	text = "ports:" + text
 	for i := 0; i < len(replace); i += 2 {
 		if !strings.Contains(text, replace[i]) {
 			t.Fatalf("%s has no %q", name, replace[i])
@@ -172,17 +176,27 @@ func TestExampleApp(t *testing.T) {
 func TestExampleSSHGateway(t *testing.T) {
 	ssh := bannerService(t)
 	port := freePorts(t, 1)[0]
+	passwords := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(passwords, []byte("me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"), 0o600); err != nil { // "secret"
+		t.Fatal(err)
+	}
 	example(t, "ssh-gateway.yaml", "  443:", "  "+quoted(port)+":", "/etc/http-master/certs", certFolder(t, "gateway.example.com"),
-		"localhost:22", "localhost:"+portOf(ssh))
+		"/etc/http-master/passwd", passwords, "localhost:22", "localhost:"+portOf(ssh))
 	c := client(t, port)
-	if got := banner(t, c, "wss://gateway.example.com/ssh/localhost/"+portOf(ssh)); got != "SSH-2.0-test\r\n" {
+	if got := banner(t, c, "wss://me:secret@gateway.example.com/ssh/localhost/"+portOf(ssh)); got != "SSH-2.0-test\r\n" {
 		t.Errorf("through the WebSocket came %q", got)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_, resp, err := websocket.Dial(ctx, "wss://gateway.example.com/ssh/192.0.2.1/22", &websocket.DialOptions{HTTPClient: &http.Client{Transport: c.Transport}})
-	if err == nil || resp.StatusCode != http.StatusForbidden {
-		t.Errorf("a target that is not listed: %v, %v", resp, err)
+	for url, status := range map[string]int{
+		"wss://gateway.example.com/ssh/localhost/" + portOf(ssh):          http.StatusUnauthorized,
+		"wss://me:wrong@gateway.example.com/ssh/localhost/" + portOf(ssh): http.StatusUnauthorized,
+		"wss://me:secret@gateway.example.com/ssh/192.0.2.1/22":            http.StatusForbidden,
+	} {
+		_, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: c.Transport}})
+		if err == nil || resp.StatusCode != status {
+			t.Errorf("%s: %v, %v, want %d", url, resp, err, status)
+		}
 	}
 	wantStatus(t, c, "https://gateway.example.com/", 404)
 }

@@ -162,6 +162,10 @@ func TestExplainExamples(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(novnc, "vnc.html"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	passwords := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(passwords, []byte("me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	files, err := filepath.Glob("../../examples/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d examples, %v", len(files), err)
@@ -176,8 +180,8 @@ func TestExplainExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := strings.NewReplacer("/etc/http-master/certs", certFolder, "/usr/share/novnc", novnc).Replace(string(content))
-			got := answers(t, explained(t, file, text), questions[name], novnc, "/usr/share/novnc")
+			text := strings.NewReplacer("/etc/http-master/certs", certFolder, "/usr/share/novnc", novnc, "/etc/http-master/passwd", passwords).Replace(string(content))
+			got := answers(t, explained(t, file, text), questions[name], novnc, "/usr/share/novnc", passwords, "/etc/http-master/passwd")
 			wantGolden(t, "testdata/explain/"+strings.TrimSuffix(name, ".yaml")+".txt", got)
 		})
 	}
