@@ -18,11 +18,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // Certificate is one server certificate, found in a folder or named by hand.
-// It does not change once it has been handed out.
+// What is exported does not change once it has been handed out.
 type Certificate struct {
 	Leaf     *x509.Certificate
 	Names    []string            // DNS names of its SANs, lower case, "*.a.com" among them
@@ -31,10 +32,17 @@ type Certificate struct {
 	KeyFiles []string            // where its key was found; empty when it was not
 	Issuers  []*x509.Certificate // what is sent after the leaf, in that order; never a root
 	Missing  string              // the issuer whose certificate is needed and nowhere to be found, "" for none
+	Ends     string              // the issuer that the chain ends at, when neither the folder nor this machine knows it
 	Problem  string              // why it is not served, "" when it is
 	Replaced bool                // it is expired, and others serve all of its names
 
-	served *tls.Certificate // nil unless Problem is ""
+	// Serves are the names that clients get it for: those that no other
+	// certificate with the same kind of key has for longer. ScanDir fills it in.
+	Serves []string
+
+	served atomic.Pointer[tls.Certificate] // nil unless Problem is ""; replaced when its staple is
+	issuer *x509.Certificate               // who signed the leaf, nil where that was not found
+	whole  bool                            // the chain leads to a root that is known here
 }
 
 // Usable tells whether the certificate can be served.
@@ -67,6 +75,9 @@ func (c *Certificate) all() []string {
 // expired tells whether the certificate is past its end at now.
 func (c *Certificate) expired(now time.Time) bool { return now.After(c.Leaf.NotAfter) }
 
+// lifetime is how long the certificate is valid from its beginning to its end.
+func (c *Certificate) lifetime() time.Duration { return c.Leaf.NotAfter.Sub(c.Leaf.NotBefore) }
+
 // prepare makes the form that crypto/tls wants, so that a handshake makes
 // nothing.
 func (c *Certificate) prepare(k *key) {
@@ -74,7 +85,7 @@ func (c *Certificate) prepare(k *key) {
 	for _, issuer := range c.Issuers {
 		chain = append(chain, issuer.Raw)
 	}
-	c.served = &tls.Certificate{Certificate: chain, PrivateKey: k.signer, Leaf: c.Leaf}
+	c.served.Store(&tls.Certificate{Certificate: chain, PrivateKey: k.signer, Leaf: c.Leaf})
 }
 
 // Notice is something an operator should know about a folder or a pair.

@@ -3,6 +3,8 @@ package certs
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"slices"
 	"time"
 )
@@ -114,6 +116,16 @@ func selfIssued(cert *x509.Certificate) bool {
 	return bytes.Equal(cert.RawSubject, cert.RawIssuer) && keyIDsAgree(cert, cert)
 }
 
+// sctList is the extension with the receipts of public logs (RFC 6962, section
+// 3.3).
+var sctList = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2}
+
+// logged tells whether cert is from an authority that browsers trust: nobody
+// else's certificates are taken by the logs, and browsers want to see that.
+func logged(cert *x509.Certificate) bool {
+	return slices.ContainsFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(sctList) })
+}
+
 // systemRoots knows which certificates the machine trusts. The pool is read
 // when it is needed first: most folders name every issuer.
 type systemRoots struct {
@@ -121,18 +133,31 @@ type systemRoots struct {
 	known map[*x509.Certificate]bool
 }
 
+// load reads the pool if that has not been done.
+func (r *systemRoots) load() {
+	if r.pool != nil {
+		return
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	r.pool = pool
+}
+
+// empty tells whether the machine trusts nobody, as in a bare container: then
+// it cannot be asked.
+func (r *systemRoots) empty() bool {
+	r.load()
+	return r.pool.Equal(x509.NewCertPool())
+}
+
 // trust tells whether cert was signed by one of the machine's roots.
 func (r *systemRoots) trust(cert *x509.Certificate, now time.Time) bool {
 	if ok, seen := r.known[cert]; seen {
 		return ok
 	}
-	if r.pool == nil {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		r.pool = pool
-	}
+	r.load()
 	_, err := cert.Verify(x509.VerifyOptions{
 		Roots: r.pool, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})

@@ -45,6 +45,8 @@ type template struct {
 	usage  []x509.ExtKeyUsage
 	keyID  []byte
 	plainV bool // no basic constraints
+	extra  []pkix.Extension
+	ocsp   string // URL of the responder
 }
 
 // issue makes a certificate signed by p; with a nil p by itself.
@@ -68,6 +70,10 @@ func (p *pair) issue(t testing.TB, tmpl template) *pair {
 		BasicConstraintsValid: !tmpl.plainV,
 		IsCA:                  tmpl.ca,
 		SubjectKeyId:          tmpl.keyID,
+		ExtraExtensions:       tmpl.extra,
+	}
+	if tmpl.ocsp != "" {
+		c.OCSPServer = []string{tmpl.ocsp}
 	}
 	if tmpl.from != 0 {
 		c.NotBefore = now.AddDate(0, 0, tmpl.from)
@@ -251,6 +257,13 @@ func settle(s *Store) {
 // The client verifies nothing unless config says so.
 func shake(t testing.TB, s *Store, config *tls.Config) ([]*x509.Certificate, error) {
 	t.Helper()
+	state, err := shakeHands(t, s, config)
+	return state.PeerCertificates, err
+}
+
+// shakeHands is shake for those who want to know more.
+func shakeHands(t testing.TB, s *Store, config *tls.Config) (tls.ConnectionState, error) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -265,12 +278,12 @@ func shake(t testing.TB, s *Store, config *tls.Config) ([]*x509.Certificate, err
 	defer cancel()
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", ln.Addr().String())
 	if err != nil {
-		return nil, <-done
+		return tls.ConnectionState{}, <-done
 	}
-	chain := conn.(*tls.Conn).ConnectionState().PeerCertificates
+	state := conn.(*tls.Conn).ConnectionState()
 	conn.Close()
 	<-done
-	return chain, nil
+	return state, nil
 }
 
 func serveOne(ln net.Listener, s *Store) error {
@@ -305,5 +318,32 @@ func wantLines(t testing.TB, l *lines, want ...string) {
 	got := l.take()
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("log:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// run has the store follow its files until the test ends, or stop is called.
+func run(t *testing.T, s *Store) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.Run(ctx)
+	}()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// eventually waits until ok, for what the goroutine of a store does by itself.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond) // the pace of polling
 	}
 }

@@ -151,7 +151,7 @@ func pick(hello *tls.ClientHelloInfo, lists [4][]*Certificate) *tls.Certificate 
 	count := 0
 	for _, list := range lists {
 		if count += len(list); first == nil && len(list) > 0 {
-			first = list[0].served
+			first = list[0].served.Load()
 		}
 	}
 	if count <= 1 {
@@ -163,8 +163,8 @@ func pick(hello *tls.ClientHelloInfo, lists [4][]*Certificate) *tls.Certificate 
 	nameless.ServerName = ""
 	for _, list := range lists {
 		for _, c := range list {
-			if nameless.SupportsCertificate(c.served) == nil {
-				return c.served
+			if served := c.served.Load(); nameless.SupportsCertificate(served) == nil {
+				return served
 			}
 		}
 	}

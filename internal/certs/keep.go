@@ -18,8 +18,8 @@ func (f *Folder) merge(before []*Certificate, now time.Time, final bool) (fresh,
 	}
 	for _, old := range before {
 		if i, ok := at[string(old.Leaf.Raw)]; ok {
-			if fresh[i].Missing != "" && old.Missing == "" {
-				fresh[i] = old // its chain file is broken or gone
+			if !fresh[i].whole && len(fresh[i].Issuers) < len(old.Issuers) {
+				fresh[i] = old // a file of its chain is broken or gone
 			}
 			continue
 		}

@@ -68,6 +68,7 @@ func (p *Pair) load(now time.Time) (*Certificate, *PairError) {
 		is.add(cert)
 	}
 	c.Issuers, _ = is.chain(leaf, given, now)
+	c.issuer = is.issuerOf(leaf, given, now)
 	c.prepare(k)
 	return c, nil
 }

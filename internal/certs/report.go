@@ -26,6 +26,8 @@ func aboutPairs(pairs []*Certificate, now time.Time) []Notice {
 	for _, c := range pairs {
 		if text := problem(c, true, now); text != "" {
 			notices = append(notices, Notice{File: c.Files[0], Text: fmt.Sprintf("certificate for %s: %s, but served, because the config names it", c.Title(), text)})
+		} else if !now.Before(c.warnAt()) {
+			notices = append(notices, Notice{File: c.Files[0], Text: expiryText(c, now)})
 		}
 	}
 	return notices

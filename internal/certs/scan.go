@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,34 @@ func ScanDir(dir string, now time.Time) (*Folder, error) {
 	if l.err != nil {
 		return nil, fmt.Errorf("certificate folder %s: %s", dir, reason(l.err))
 	}
-	return l.scan(now, new(systemRoots)), nil
+	f := l.scan(now, new(systemRoots))
+	f.share()
+	return f, nil
+}
+
+// share tells each certificate which of its names it serves.
+func (f *Folder) share() {
+	x := newIndex(sources{fresh: f.Usable()})
+	for _, c := range f.Usable() {
+		first := func(list []*Certificate) bool {
+			i := slices.IndexFunc(list, func(o *Certificate) bool { return o.Leaf.PublicKeyAlgorithm == c.Leaf.PublicKeyAlgorithm })
+			return list[i] == c
+		}
+		for _, name := range c.Names {
+			list := x.san.exact[name]
+			if below, wild := strings.CutPrefix(name, "*."); wild {
+				list = x.san.wild[below]
+			}
+			if first(list) {
+				c.Serves = append(c.Serves, name)
+			}
+		}
+		for _, ip := range c.IPs {
+			if first(x.ips[ip]) {
+				c.Serves = append(c.Serves, ip.String())
+			}
+		}
+	}
 }
 
 // Usable gives the certificates that can be served.
@@ -67,6 +95,7 @@ type scanner struct {
 	byRaw   map[string]*found // the same, by content
 	keys    map[string]*foundKey
 	issuers *issuers
+	renewed map[string]bool // names with a certificate that does not expire soon
 }
 
 type found struct {
@@ -187,15 +216,32 @@ func (s *scanner) sort(f *found) {
 // finish completes the chain and decides whether the certificate can be used.
 func (s *scanner) finish(f *found) {
 	c := f.server
-	complete := false
-	c.Issuers, complete = s.issuers.chain(c.Leaf, f.near, s.now)
-	if !complete && len(c.Issuers) == 0 && !s.roots.trust(c.Leaf, s.now) {
-		c.Missing = issuerName(c.Leaf)
+	c.Issuers, c.whole = s.issuers.chain(c.Leaf, f.near, s.now)
+	c.issuer = s.issuers.issuerOf(c.Leaf, f.near, s.now)
+	if !c.whole {
+		s.judgeEnd(c)
 	}
 	k := s.keys[publicID(c.Leaf.PublicKey)]
 	c.Problem = problem(c, k != nil, s.now)
 	if c.Usable() {
 		c.prepare(k.key)
+	}
+}
+
+// judgeEnd looks at a chain whose root is not in the folder. No root has to be,
+// so only what the machine trusts can tell whether anything is missing.
+func (s *scanner) judgeEnd(c *Certificate) {
+	last := c.Leaf
+	if n := len(c.Issuers); n > 0 {
+		last = c.Issuers[n-1]
+	}
+	switch {
+	case s.roots.trust(last, s.now):
+		c.whole = true
+	case last == c.Leaf || logged(c.Leaf) && !s.roots.empty():
+		c.Missing = issuerName(last)
+	case !s.roots.empty():
+		c.Ends = issuerName(last)
 	}
 }
 

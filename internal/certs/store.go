@@ -51,6 +51,7 @@ type Store struct {
 	now        func() time.Time
 
 	current atomic.Pointer[index]
+	stapler *stapler
 
 	mu    sync.Mutex // guards what follows
 	watch watchState
@@ -63,7 +64,7 @@ type Store struct {
 func NewStore(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, pairs: o.Pairs, local: o.Local, localNames: make(map[string]bool),
-		acme: o.ACME, log: o.Log, interval: o.Interval, now: o.Now,
+		acme: o.ACME, log: o.Log, interval: o.Interval, now: o.Now, stapler: newStapler(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

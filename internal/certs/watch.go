@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -57,8 +58,12 @@ func (l look) same(m look) bool {
 
 // Run follows the files until ctx is done: it looks at their metadata once in
 // Options.Interval and reads them again when that has changed. Metadata works
-// where notification does not: network file systems, swapped links.
+// where notification does not: network file systems, swapped links. It also
+// fetches the OCSP answers that are stapled.
 func (s *Store) Run(ctx context.Context) {
+	var stapling sync.WaitGroup
+	stapling.Go(func() { s.staple(ctx) })
+	defer stapling.Wait()
 	timer := time.NewTimer(s.interval)
 	defer timer.Stop()
 	for {
@@ -145,7 +150,7 @@ func (s *Store) load(now time.Time, final bool) ([]Notice, []*PairError) {
 	w.folder = slices.Concat(src.fresh, src.kept)
 	w.reviewAt = review(now, slices.Concat(w.folder, w.pairs, folder.Certificates))
 	x := newIndex(src)
-	s.current.Store(x)
+	s.publish(x)
 
 	notices := folder.Notices
 	if !folder.gone {
@@ -196,7 +201,7 @@ func review(now time.Time, list []*Certificate) time.Time {
 		if c == nil {
 			continue
 		}
-		for _, t := range []time.Time{c.Leaf.NotBefore, c.Leaf.NotAfter.Add(time.Second)} {
+		for _, t := range []time.Time{c.Leaf.NotBefore, c.warnAt(), c.Leaf.NotAfter.Add(time.Second)} {
 			if t.After(now) && t.Before(at) {
 				at = t
 			}

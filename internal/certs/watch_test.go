@@ -160,14 +160,17 @@ func TestBreak(t *testing.T) {
 // A broken chain file does not shorten the chain that is sent.
 func TestBreakChain(t *testing.T) {
 	a := newAuthority(t, "one")
-	p := a.leaf(t, "a.test")
-	dir := t.TempDir()
-	write(t, dir, "c.pem", certPEM(p)+keyPEM(p), "chain.pem", certPEM(a.sub))
-	s := newStore(t, Options{Dir: dir})
-	write(t, dir, "chain.pem", certPEM(a.sub)[:99])
-	settle(s)
-	if c := s.current.Load().certs[0]; len(c.served.Certificate) != 2 {
-		t.Errorf("%d certificates are sent, want 2", len(c.served.Certificate))
+	inner := a.sub.issue(t, template{cn: "inner", ca: true})
+	p := inner.issue(t, template{names: []string{"a.test"}})
+	for _, beside := range [][]*pair{nil, {inner}} { // what lies with the leaf
+		dir := t.TempDir()
+		write(t, dir, "c.pem", certPEM(append(beside, p)...)+keyPEM(p), "chain.pem", certPEM(inner, a.sub))
+		s := newStore(t, Options{Dir: dir})
+		write(t, dir, "chain.pem", certPEM(inner)[:99])
+		settle(s)
+		if c := s.current.Load().certs[0]; len(c.served.Load().Certificate) != 3 {
+			t.Errorf("%d certificates are sent, want 3", len(c.served.Load().Certificate))
+		}
 	}
 }
 
@@ -210,7 +213,7 @@ func TestFolderGone(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "certs")
-			write(t, dir, "c.pem", certPEM(p, a.sub)+keyPEM(p))
+			write(t, dir, "c.pem", certPEM(p, a.sub, a.root)+keyPEM(p))
 			log := new(lines)
 			s := newStore(t, Options{Dir: dir, Log: log.logger()})
 			tt.remove(dir)
@@ -219,7 +222,7 @@ func TestFolderGone(t *testing.T) {
 				wantServed(t, s, "a.test", p)
 			}
 			wantLines(t, log, fmt.Sprintf("level=WARN msg=%q file=%s", tt.want, dir))
-			write(t, dir, "c.pem", certPEM(next, a.sub)+keyPEM(next))
+			write(t, dir, "c.pem", certPEM(next, a.sub, a.root)+keyPEM(next))
 			settle(s)
 			wantServed(t, s, "a.test", next)
 			wantLines(t, log,
@@ -234,7 +237,7 @@ func TestTimePasses(t *testing.T) {
 	now := a.sub.issue(t, template{names: []string{"a.test"}, days: 10})
 	later := a.sub.issue(t, template{names: []string{"b.test"}, from: 5})
 	dir := t.TempDir()
-	write(t, dir, "1", certPEM(now, a.sub)+keyPEM(now), "2", certPEM(later, a.sub)+keyPEM(later))
+	write(t, dir, "1", certPEM(now, a.sub, a.root)+keyPEM(now), "2", certPEM(later, a.sub, a.root)+keyPEM(later))
 	time := new(clock)
 	log := new(lines)
 	s := newStore(t, Options{Dir: dir, Log: log.logger(), Now: time.now})

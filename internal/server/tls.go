@@ -78,7 +78,7 @@ func (b *builder) store(cp *config.Port) *certs.Store {
 		o.ACME = a.manager
 	}
 	key := o.Key()
-	store, release, err := b.server.shared.stores.get(key, func() (*runningStore, error) { return openStore(o) })
+	store, release, err := b.server.shared.stores.get(key, func() (*runningStore, error) { return openStore(o, !b.server.shared.dry) })
 	if err != nil {
 		b.storeErrors(ssl, err)
 		return nil
@@ -127,20 +127,25 @@ func (b *builder) pair(name string, pair config.KeyPair) certs.Pair {
 }
 
 // runningStore is a certificate store with the goroutine that watches its
-// files.
+// files, if there is one.
 type runningStore struct {
 	*certs.Store
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
 
-func openStore(o certs.Options) (*runningStore, error) {
+// openStore reads what o names, and with watch goes on to follow it.
+func openStore(o certs.Options, watch bool) (*runningStore, error) {
 	store, err := certs.NewStore(o)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &runningStore{Store: store, cancel: cancel, ended: make(chan struct{})}
+	if !watch {
+		close(s.ended)
+		return s, nil
+	}
 	go func() {
 		defer close(s.ended)
 		store.Run(ctx)
