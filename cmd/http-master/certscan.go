@@ -1,7 +1,8 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -14,8 +15,10 @@ import (
 
 const certScanUsage = `usage: http-master cert-scan [--json] DIR
 
-Tells what a certificate folder holds: every file, the names and the end of
-each certificate, its key, its chain, and what has to be mended.
+Tells what a certificate folder holds: every file, the names, the issuer and
+the end of each certificate, its key, its chain, for which of its names it is
+the one that clients get, and what has to be mended. It looks at a folder as
+the server does.
 Exit status: 0 all is well, 1 something has to be mended, 2 wrong usage.
 `
 
@@ -83,11 +86,11 @@ func (s *scanReport) faults() int {
 func (s *scanReport) writeTable(w io.Writer) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FILE\tHOLDS\tNAMES\tEXPIRES\tKEY\tCHAIN")
+	fmt.Fprintln(table, "FILE\tHOLDS\tNAMES\tISSUER\tEXPIRES\tKEY\tCHAIN\tSERVED")
 	for _, file := range s.folder.Files {
 		name := s.short(file.Path)
 		for _, r := range s.rows(file) {
-			fmt.Fprintln(table, strings.Join([]string{name, r.holds, r.names, r.expires, r.key, r.chain}, "\t"))
+			fmt.Fprintln(table, strings.Join([]string{name, r.holds, r.names, r.issuer, r.expires, r.key, r.chain, r.served}, "\t"))
 			name = "" // the first row's is enough
 		}
 	}
@@ -124,7 +127,7 @@ func count(n int, what string) string {
 }
 
 // row is a line of the table, less the file.
-type row struct{ holds, names, expires, key, chain string }
+type row struct{ holds, names, issuer, expires, key, chain, served string }
 
 // rows gives a row for each thing in a file.
 func (s *scanReport) rows(file *certs.File) []row {
@@ -136,10 +139,10 @@ func (s *scanReport) rows(file *certs.File) []row {
 	}
 	var rows []row
 	for _, c := range file.Certificates {
-		rows = append(rows, row{"certificate", c.Title(), s.end(c.Leaf.NotAfter), s.keyOf(c, file), chainOf(c)})
+		rows = append(rows, row{"certificate", c.Title(), issuerOf(c.Leaf), s.end(c.Leaf.NotAfter), s.keyOf(c, file), chainOf(c), servedBy(c)})
 	}
 	for _, cert := range file.Authorities {
-		rows = append(rows, row{holds: "authority", names: fmt.Sprintf("%q", cert.Subject.CommonName), expires: s.end(cert.NotAfter)})
+		rows = append(rows, row{holds: "authority", names: fmt.Sprintf("%q", cert.Subject.CommonName), issuer: issuerOf(cert), expires: s.end(cert.NotAfter)})
 	}
 	if file.Keys > 0 {
 		rows = append(rows, row{holds: count(file.Keys, "key"), names: keyFor(file)})
@@ -194,15 +197,48 @@ func keyFor(file *certs.File) string {
 }
 
 func chainOf(c *certs.Certificate) string {
+	names := strings.Join(issuerNames(c), ", ")
 	switch {
 	case c.SelfSigned():
 		return "self-signed"
-	case c.Missing != "":
+	case c.Missing != "" && names == "":
 		return fmt.Sprintf("%q missing", c.Missing)
-	case len(c.Issuers) == 0:
+	case c.Missing != "":
+		return fmt.Sprintf("%s, %q missing", names, c.Missing)
+	case c.Ends != "":
+		return fmt.Sprintf("%s, up to %q", names, c.Ends)
+	case names == "":
 		return "complete"
 	}
-	return "complete: " + strings.Join(issuerNames(c), ", ")
+	return "complete: " + names
+}
+
+func issuerOf(cert *x509.Certificate) string {
+	if bytes.Equal(cert.RawIssuer, cert.RawSubject) {
+		return "itself"
+	}
+	return issuerName(cert)
+}
+
+func issuerName(cert *x509.Certificate) string {
+	if name := cert.Issuer.CommonName; name != "" {
+		return name
+	}
+	return cert.Issuer.String()
+}
+
+// servedBy tells for which of its names clients get c.
+func servedBy(c *certs.Certificate) string {
+	switch len(c.Serves) {
+	case 0:
+		if c.Usable() {
+			return "another lasts longer"
+		}
+		return "no"
+	case len(c.Names) + len(c.IPs):
+		return "yes"
+	}
+	return "for " + strings.Join(c.Serves, ", ")
 }
 
 func issuerNames(c *certs.Certificate) []string {
@@ -220,81 +256,4 @@ func (s *scanReport) short(path string) string {
 		return path
 	}
 	return below
-}
-
-// The JSON form. Its names are for scripts and do not change.
-type (
-	jsonScan struct {
-		Folder       string            `json:"folder"`
-		OK           bool              `json:"ok"`
-		Certificates []jsonCertificate `json:"certificates"`
-		Files        []jsonFile        `json:"files"`
-		Notices      []jsonNotice      `json:"notices"`
-	}
-	jsonCertificate struct {
-		Names         []string  `json:"names"`
-		Addresses     []string  `json:"addresses"`
-		Issuer        string    `json:"issuer"`
-		NotBefore     time.Time `json:"notBefore"`
-		NotAfter      time.Time `json:"notAfter"`
-		Days          int       `json:"days"` // until notAfter, negative when it has passed
-		Files         []string  `json:"files"`
-		KeyFiles      []string  `json:"keyFiles"`
-		Chain         []string  `json:"chain"`
-		MissingIssuer string    `json:"missingIssuer"`
-		Served        bool      `json:"served"`
-		Problem       string    `json:"problem"`
-	}
-	jsonFile struct {
-		Path         string   `json:"path"`
-		SameAs       string   `json:"sameAs"`
-		Certificates int      `json:"certificates"`
-		Authorities  int      `json:"authorities"`
-		Keys         int      `json:"keys"`
-		Problems     []string `json:"problems"`
-	}
-	jsonNotice struct {
-		File string `json:"file"`
-		Text string `json:"text"`
-		Mend bool   `json:"mend"`
-	}
-)
-
-func (s *scanReport) writeJSON(w io.Writer) error {
-	out := jsonScan{
-		Folder: s.folder.Dir, OK: s.faults() == 0 && len(s.folder.Usable()) > 0,
-		Certificates: []jsonCertificate{}, Files: []jsonFile{}, Notices: []jsonNotice{},
-	}
-	for _, c := range s.folder.Certificates {
-		addresses := []string{}
-		for _, ip := range c.IPs {
-			addresses = append(addresses, ip.String())
-		}
-		out.Certificates = append(out.Certificates, jsonCertificate{
-			Names: neverNull(c.Names), Addresses: addresses, Issuer: c.Leaf.Issuer.CommonName,
-			NotBefore: c.Leaf.NotBefore, NotAfter: c.Leaf.NotAfter, Days: daysLeft(c.Leaf.NotAfter, s.now),
-			Files: neverNull(c.Files), KeyFiles: neverNull(c.KeyFiles),
-			Chain: issuerNames(c), MissingIssuer: c.Missing, Served: c.Usable(), Problem: c.Problem,
-		})
-	}
-	for _, f := range s.folder.Files {
-		out.Files = append(out.Files, jsonFile{
-			Path: f.Path, SameAs: f.SameAs, Certificates: len(f.Certificates),
-			Authorities: len(f.Authorities), Keys: f.Keys, Problems: neverNull(f.Problems),
-		})
-	}
-	for _, n := range s.folder.Notices {
-		out.Notices = append(out.Notices, jsonNotice{n.File, n.Text, !n.Minor})
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
-}
-
-// neverNull gives a list that is not null in JSON.
-func neverNull(l []string) []string {
-	if l == nil {
-		return []string{}
-	}
-	return l
 }

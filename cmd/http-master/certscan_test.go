@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"httpmaster/internal/certs"
 )
 
 // scanCert makes a certificate and its key as PEM; with a nil parent it is an
@@ -24,7 +26,7 @@ type scanCert struct {
 	pem, kem string
 }
 
-func newScanCert(t *testing.T, parent *scanCert, name string, days int) *scanCert {
+func newScanCert(t *testing.T, parent *scanCert, name string, days int, more ...string) *scanCert {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -33,7 +35,7 @@ func newScanCert(t *testing.T, parent *scanCert, name string, days int) *scanCer
 	template := &x509.Certificate{
 		NotBefore: time.Now().AddDate(0, 0, -30),
 		NotAfter:  time.Now().AddDate(0, 0, days).Add(time.Hour),
-		DNSNames:  []string{name},
+		DNSNames:  append([]string{name}, more...),
 	}
 	signer, by := key, template
 	if parent == nil {
@@ -92,6 +94,8 @@ func TestCertScanTable(t *testing.T) {
 	good := newScanCert(t, ca, "a.test", 20)
 	keyless := newScanCert(t, ca, "keyless.test", 1)
 	expired := newScanCert(t, ca, "expired.test", -3)
+	longer, both := newScanCert(t, ca, "a.test", 40), newScanCert(t, ca, "a.test", 30, "b.test")
+	late := newScanCert(t, ca, "late.test", 5)
 	for _, tt := range []struct {
 		name   string
 		files  map[string]string
@@ -102,9 +106,9 @@ func TestCertScanTable(t *testing.T) {
 			name:  "all is well",
 			files: map[string]string{"ca.pem": ca.pem, "live/cert.pem": good.pem, "live/key.pem": good.kem, "readme": "x"},
 			want: []string{
-				`FILE           HOLDS        NAMES       EXPIRES                 KEY           CHAIN`,
-				`ca.pem         authority    "Test CA"   ` + date(1000) + ` (1000 days)`,
-				`live/cert.pem  certificate  a.test      ` + date(20) + ` (20 days)    live/key.pem  complete`,
+				`FILE           HOLDS        NAMES       ISSUER   EXPIRES                 KEY           CHAIN     SERVED`,
+				`ca.pem         authority    "Test CA"   itself   ` + date(1000) + ` (1000 days)`,
+				`live/cert.pem  certificate  a.test      Test CA  ` + date(20) + ` (20 days)    live/key.pem  complete  yes`,
 				`live/key.pem   1 key        for a.test`,
 				`readme         other`,
 				``,
@@ -118,12 +122,12 @@ func TestCertScanTable(t *testing.T) {
 			},
 			status: 1,
 			want: []string{
-				`FILE  HOLDS        NAMES             EXPIRES                 KEY        CHAIN`,
-				`1     certificate  a.test            ` + date(20) + ` (20 days)    here       complete`,
-				`      authority    "Test CA"         ` + date(1000) + ` (1000 days)`,
+				`FILE  HOLDS        NAMES             ISSUER   EXPIRES                 KEY        CHAIN     SERVED`,
+				`1     certificate  a.test            Test CA  ` + date(20) + ` (20 days)    here       complete  yes`,
+				`      authority    "Test CA"         itself   ` + date(1000) + ` (1000 days)`,
 				`      1 key        for a.test`,
-				`2     certificate  keyless.test      ` + date(1) + ` (1 day)      not found  complete`,
-				`3     certificate  expired.test      ` + date(-3) + ` (expired)    here       complete`,
+				`2     certificate  keyless.test      Test CA  ` + date(1) + ` (1 day)      not found  complete  no`,
+				`3     certificate  expired.test      Test CA  ` + date(-3) + ` (expired)    here       complete  no`,
 				`      1 key        for expired.test`,
 				`4     unusable`,
 				`5     too large`,
@@ -136,12 +140,44 @@ func TestCertScanTable(t *testing.T) {
 			},
 		},
 		{
+			name: "which is served",
+			files: map[string]string{
+				"ca": ca.pem, "1": good.pem + good.kem, "2": longer.pem + longer.kem, "3": both.pem + both.kem,
+			},
+			want: []string{
+				`FILE  HOLDS        NAMES               ISSUER   EXPIRES                 KEY   CHAIN     SERVED`,
+				`1     certificate  a.test              Test CA  ` + date(20) + ` (20 days)    here  complete  another lasts longer`,
+				`      1 key        for a.test`,
+				`2     certificate  a.test              Test CA  ` + date(40) + ` (40 days)    here  complete  yes`,
+				`      1 key        for a.test`,
+				`3     certificate  a.test, b.test      Test CA  ` + date(30) + ` (30 days)    here  complete  for b.test`,
+				`      1 key        for a.test, b.test`,
+				`ca    authority    "Test CA"           itself   ` + date(1000) + ` (1000 days)`,
+				``,
+				`3 certificates can be served`,
+			},
+		},
+		{
+			name:   "soon over",
+			files:  map[string]string{"1": late.pem + late.kem + ca.pem},
+			status: 1,
+			want: []string{
+				`FILE  HOLDS        NAMES          ISSUER   EXPIRES                 KEY   CHAIN     SERVED`,
+				`1     certificate  late.test      Test CA  ` + date(5) + ` (5 days)     here  complete  yes`,
+				`      authority    "Test CA"      itself   ` + date(1000) + ` (1000 days)`,
+				`      1 key        for late.test`,
+				``,
+				`mend  1: certificate for late.test: expires on ` + date(5) + `, in 5 days, and has not been renewed`,
+				`1 certificate can be served, 1 thing to mend`,
+			},
+		},
+		{
 			name:   "the issuer is missing",
 			files:  map[string]string{"1": good.pem + good.kem},
 			status: 1,
 			want: []string{
-				`FILE  HOLDS        NAMES       EXPIRES               KEY   CHAIN`,
-				`1     certificate  a.test      ` + date(20) + ` (20 days)  here  "Test CA" missing`,
+				`FILE  HOLDS        NAMES       ISSUER   EXPIRES               KEY   CHAIN              SERVED`,
+				`1     certificate  a.test      Test CA  ` + date(20) + ` (20 days)  here  "Test CA" missing  yes`,
 				`      1 key        for a.test`,
 				``,
 				`mend  1: certificate for a.test: the certificate of its issuer "Test CA" was not found, many clients will refuse it; put it into the folder`,
@@ -151,7 +187,7 @@ func TestCertScanTable(t *testing.T) {
 		{
 			name:   "empty",
 			status: 1,
-			want:   []string{`FILE  HOLDS  NAMES  EXPIRES  KEY  CHAIN`, ``, `0 certificates can be served`},
+			want:   []string{`FILE  HOLDS  NAMES  ISSUER  EXPIRES  KEY  CHAIN  SERVED`, ``, `0 certificates can be served`},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -186,7 +222,7 @@ func TestCertScanJSON(t *testing.T) {
 		"folder": "DIR", "ok": false,
 		"certificates": [{
 			"names": ["a.test"], "addresses": [], "issuer": "Test CA", "notBefore": "BEGIN", "notAfter": "END", "days": 20,
-			"files": ["DIR/x"], "keyFiles": [], "chain": [], "missingIssuer": "", "served": false, "problem": "its private key was not found"
+			"files": ["DIR/x"], "keyFiles": [], "chain": [], "missingIssuer": "", "chainEnd": "", "mustStaple": false, "serves": [], "served": false, "problem": "its private key was not found"
 		}],
 		"files": [
 			{"path": "DIR/ca", "sameAs": "", "certificates": 0, "authorities": 1, "keys": 0, "problems": []},
@@ -228,5 +264,45 @@ func TestCertScanUsage(t *testing.T) {
 				t.Errorf("got %d, %q, %q", status, out, errs)
 			}
 		})
+	}
+}
+
+// check looks at certificate folders with the same eyes.
+func TestCheckTellsWhatCertScanDoes(t *testing.T) {
+	ca := newScanCert(t, nil, "Test CA", 1000)
+	keyless, late := newScanCert(t, ca, "keyless.test", 60), newScanCert(t, ca, "late.test", 5)
+	dir := scanFolder(t, map[string]string{"1": keyless.pem, "2": late.pem + late.kem, "3": late.kem[:99]})
+	_, out, _ := runCertScan(dir, "--json")
+	var scan jsonScan
+	if err := json.Unmarshal([]byte(out), &scan); err != nil || len(scan.Notices) != 4 {
+		t.Fatalf("%d notices, %v", len(scan.Notices), err)
+	}
+	file := filepath.Join(scanFolder(t, map[string]string{"c.yaml": "ports: {443: {router: {'*': 8080}, ssl: {certDir: " + dir + "}}}"}), "c.yaml")
+	var stdout, stderr strings.Builder
+	if status := check([]string{"--config", file}, &stdout, &stderr); status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	for _, n := range scan.Notices {
+		if !strings.Contains(stderr.String(), n.Text) {
+			t.Errorf("check does not say %q:\n%s", n.Text, &stderr)
+		}
+	}
+}
+
+// What a chain looks like that does not end here depends on whom the machine
+// trusts, so that these are made by hand.
+func TestChainOf(t *testing.T) {
+	leaf := &x509.Certificate{RawSubject: []byte("leaf"), RawIssuer: []byte("inner")}
+	inner := []*x509.Certificate{{Subject: pkix.Name{CommonName: "inner"}}}
+	for want, c := range map[string]*certs.Certificate{
+		`"inner" missing`:        {Leaf: leaf, Missing: "inner"},
+		`inner, "outer" missing`: {Leaf: leaf, Issuers: inner, Missing: "outer"},
+		`inner, up to "root"`:    {Leaf: leaf, Issuers: inner, Ends: "root"},
+		`complete: inner`:        {Leaf: leaf, Issuers: inner},
+		`self-signed`:            {Leaf: &x509.Certificate{}},
+	} {
+		if got := chainOf(c); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
