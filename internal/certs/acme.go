@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -333,9 +332,5 @@ func (c acmeCache) Put(_ context.Context, key string, data []byte) error {
 }
 
 func (c acmeCache) Delete(_ context.Context, key string) error {
-	err := os.Remove(filepath.Join(c.a.folder.dir, path.Base(key)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return c.a.folder.remove(path.Base(key))
 }

@@ -132,6 +132,17 @@ func (f *acmeFolder) put(name string, data []byte) error {
 	return nil
 }
 
+// remove removes a file, which need not be there.
+func (f *acmeFolder) remove(name string) error {
+	f.mu.Lock()
+	delete(f.unsaved, name)
+	f.mu.Unlock()
+	if err := os.Remove(filepath.Join(f.dir, name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // has tells whether there is a certificate for name that is valid now.
 func (f *acmeFolder) has(name string) bool {
 	data, err := f.get(name)

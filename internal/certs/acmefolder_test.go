@@ -19,6 +19,7 @@ func TestAnswerHTTPLeavesTheRestAlone(t *testing.T) {
 	if err := a.folder.put(token+"+http-01", []byte("answer")); err != nil {
 		t.Fatal(err)
 	}
+	write(t, a.folder.dir, "../outside0123456789+http-01", "secret")
 	if err := a.folder.put("acme_account+key", []byte("secret")); err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +34,7 @@ func TestAnswerHTTPLeavesTheRestAlone(t *testing.T) {
 		{"no token", "GET", "/.well-known/acme-challenge/", false},
 		{"other path", "GET", "/" + token, false},
 		{"above the folder", "GET", "/.well-known/acme-challenge/../" + token, false},
+		{"a token above the folder", "GET", "/.well-known/acme-challenge/../outside0123456789", false},
 		{"the account", "GET", "/.well-known/acme-challenge/acme_account+key", false},
 		{"a folder", "GET", "/.well-known/acme-challenge/x/" + token, false},
 	} {

@@ -143,6 +143,28 @@ func tokens(t *testing.T, w *acmeWorld) (names []string) {
 	return names
 }
 
+// TestACMEAuthorityBreaksDown has an authority that goes away after it has told
+// where its services are: then autocert itself takes notice of the failure.
+func TestACMEAuthorityBreaksDown(t *testing.T) {
+	inBubble(t, func(w *acmeWorld) {
+		w.acme.SetNames([]string{"a.com"}, never)
+		w.serves("a.com")
+		w.down.Store(true)
+		w.acme.base.CloseIdleConnections()
+		w.acme.SetNames([]string{"b.com"}, never)
+		time.Sleep(30 * time.Second)
+		if n := w.log.count(`no certificate for b.com yet: ca.test cannot be reached: `); n != 1 {
+			t.Errorf("said %d times", n)
+		}
+		w.down.Store(false)
+		time.Sleep(time.Minute)
+		w.serves("b.com")
+		if n := w.log.count("level=WARN"); n != 1 {
+			t.Errorf("%d warnings", n)
+		}
+	})
+}
+
 func TestACMEAuthorityDown(t *testing.T) {
 	inBubble(t, func(w *acmeWorld) {
 		w.down.Store(true)

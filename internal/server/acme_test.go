@@ -228,14 +228,39 @@ func TestReloadAddsAndRemovesACMENames(t *testing.T) {
 		t.Errorf("%d managers", n)
 	}
 	// Without any port that wants one it sleeps, and with one it wakes up.
-	for _, text := range []string{site(ca.plain, "404"), ca.config("", "one.test")} {
-		if err := s.apply(text); err != nil {
-			t.Fatal(err)
-		}
-		s.srv.draining.Wait()
+	manager := s.srv.current.acme.manager
+	if err := s.apply(site(ca.plain, "404")); err != nil {
+		t.Fatal(err)
+	}
+	s.srv.draining.Wait()
+	validation := &tls.ClientHelloInfo{ServerName: "one.test", SupportedProtos: []string{"acme-tls/1"}}
+	if config, err := manager.ConfigForClient(validation); err == nil {
+		t.Errorf("a manager without names answers validations: %v", config)
+	}
+	if err := s.apply(ca.config("", "one.test")); err != nil {
+		t.Fatal(err)
 	}
 	ca.served(t, "one.test")
 	if got := ca.Ordered(); !slices.Equal(got, []string{"one.test", "two.test"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
+func TestCertDirWinsOverACME(t *testing.T) {
+	ca := newACME(t, "tls-alpn-01")
+	own := newCA(t, "own")
+	s := start(t, ca.config(fmt.Sprintf(", certDir: %q", own.folder(t, "one.test")), "one.test", "two.test"))
+	ca.served(t, "two.test")
+	s.logs("one.test has a certificate in certDir, none is ordered")
+	conn, err := tls.Dial("tcp", ca.tls, &tls.Config{ServerName: "one.test", InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.ConnectionState().PeerCertificates[0].CheckSignatureFrom(own.cert); err != nil {
+		t.Errorf("one.test has another certificate: %v", err)
+	}
+	if got := ca.Ordered(); !slices.Equal(got, []string{"two.test"}) {
 		t.Errorf("ordered %q", got)
 	}
 }
