@@ -79,7 +79,7 @@ func (b *builder) fixed(text config.Text, hop proxy.Hop, who string) bool {
 	if hop.Target.Static() {
 		return true
 	}
-	b.faults.Errorf(text.Pos, "target %q: %s a fixed address, write host and port without [ ]", text.Value, who)
+	b.faults.Errorf(text.Pos, "target %q: %s a fixed address, write it without [ ]", text.Value, who)
 	return false
 }
 
@@ -94,7 +94,7 @@ func (b *builder) balance(p *proxy.Proxy, v *config.Proxy, at place) (ok bool) {
 	ok = true
 	for _, t := range v.Targets {
 		hop, valid := b.hop(t.Target, v, at)
-		if !valid || !b.fixed(t.Target, hop, "one of several targets must be") {
+		if !valid || !b.fixed(t.Target, hop, "each of several targets needs") {
 			ok = false
 			continue
 		}
