@@ -164,17 +164,6 @@ func (s *Server) drain(l *listener) {
 	}()
 }
 
-// Addr gives the address that the port with this key (as in the config, such
-// as "8080") listens on, or "" if there is none. Port 0 has its number here.
-func (s *Server) Addr(key string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l, ok := s.listeners[key]; ok {
-		return l.ln.Addr().String()
-	}
-	return ""
-}
-
 // Tunnels is the registry of live tunnels.
 func (s *Server) Tunnels() *tunnel.Registry { return &s.tunnels }
 
