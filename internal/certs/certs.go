@@ -75,6 +75,9 @@ func (c *Certificate) all() []string {
 // expired tells whether the certificate is past its end at now.
 func (c *Certificate) expired(now time.Time) bool { return now.After(c.Leaf.NotAfter) }
 
+// chained tells whether no issuer is missing.
+func (c *Certificate) chained() bool { return c.Missing == "" }
+
 // lifetime is how long the certificate is valid from its beginning to its end.
 func (c *Certificate) lifetime() time.Duration { return c.Leaf.NotAfter.Sub(c.Leaf.NotBefore) }
 

@@ -39,8 +39,9 @@ type template struct {
 	ips    []string
 	cn     string
 	ca     bool
-	days   int // from now to the end; 0 means 60
-	from   int // days from now to the beginning; 0 means an hour ago
+	days   int       // from now to the end; 0 means 60
+	from   int       // days from now to the beginning; 0 means an hour ago
+	end    time.Time // instead of days
 	key    crypto.Signer
 	usage  []x509.ExtKeyUsage
 	keyID  []byte
@@ -74,6 +75,9 @@ func (p *pair) issue(t testing.TB, tmpl template) *pair {
 	}
 	if tmpl.ocsp != "" {
 		c.OCSPServer = []string{tmpl.ocsp}
+	}
+	if !tmpl.end.IsZero() {
+		c.NotAfter = tmpl.end
 	}
 	if tmpl.from != 0 {
 		c.NotBefore = now.AddDate(0, 0, tmpl.from)
@@ -207,6 +211,13 @@ func (l *lines) take() []string {
 		return nil
 	}
 	return strings.Split(text, "\n")
+}
+
+// text gives all that was logged since.
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func (l *lines) logger() *slog.Logger {

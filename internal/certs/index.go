@@ -86,7 +86,8 @@ func (src *sources) fallback(x *index) []*Certificate {
 }
 
 // addSANs makes certificates known by their own names. Of several for a name,
-// those that are valid longest come first.
+// those that are valid longest come first, of those the newest, and those that most clients refuse,
+// because an issuer is missing, last.
 func (x *index) addSANs(list []*Certificate) {
 	for _, c := range list {
 		if raw := string(c.Leaf.Raw); !x.known[raw] {
@@ -96,7 +97,13 @@ func (x *index) addSANs(list []*Certificate) {
 	}
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b *Certificate) int {
-		return b.Leaf.NotAfter.Compare(a.Leaf.NotAfter)
+		if a.chained() != b.chained() {
+			return trueFirst(a.chained())
+		}
+		if order := b.Leaf.NotAfter.Compare(a.Leaf.NotAfter); order != 0 {
+			return order
+		}
+		return b.Leaf.NotBefore.Compare(a.Leaf.NotBefore) // an authority near its end gives all of them one end
 	})
 	for _, c := range list {
 		for _, name := range c.Names {
@@ -143,9 +150,9 @@ func (x *index) lookup(hello *tls.ClientHelloInfo) *tls.Certificate {
 	return pick(hello, x.named(sentName(hello.ServerName)))
 }
 
-// pick takes the first certificate that the client can use, or the very first
-// when it can use none: the handshake then says why. With only one there is
-// nothing to find out.
+// pick takes the first certificate that the client can use, chained ones before
+// others, or the very first when it can use none: the handshake then says why.
+// With only one there is nothing to find out.
 func pick(hello *tls.ClientHelloInfo, lists [4][]*Certificate) *tls.Certificate {
 	var first *tls.Certificate
 	count := 0
@@ -161,10 +168,12 @@ func pick(hello *tls.ClientHelloInfo, lists [4][]*Certificate) *tls.Certificate 
 	// well give one that does not have the name in it.
 	nameless := *hello
 	nameless.ServerName = ""
-	for _, list := range lists {
-		for _, c := range list {
-			if served := c.served.Load(); nameless.SupportsCertificate(served) == nil {
-				return served
+	for _, chained := range [...]bool{true, false} {
+		for _, list := range lists {
+			for _, c := range list {
+				if served := c.served.Load(); c.chained() == chained && nameless.SupportsCertificate(served) == nil {
+					return served
+				}
 			}
 		}
 	}

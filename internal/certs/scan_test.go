@@ -4,9 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -267,35 +265,6 @@ func TestScanDirNotices(t *testing.T) {
 
 func pairFiles(p *pair) []string { return []string{"c.pem", certPEM(p), "k.pem", keyPEM(p)} }
 
-func TestScanDirFileSystemFaults(t *testing.T) {
-	p := newAuthority(t, "one").leaf(t, "a.test")
-	dir := t.TempDir()
-	link(t, dir, "nowhere", "dangling.pem")
-	link(t, dir, "self", "self")
-	write(t, dir, "locked/c.pem", certPEM(p), "secret.pem", keyPEM(p))
-	if os.Getuid() == 0 || runtime.GOOS == "windows" {
-		if got, want := noticeLines(scanned(t, dir))[0], "dangling.pem: a link that leads nowhere"; got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		t.Skip("permissions do not stop this user")
-	}
-	for _, path := range []string{"locked", "secret.pem"} {
-		if err := os.Chmod(filepath.Join(dir, path), 0); err != nil {
-			t.Fatal(err)
-		}
-		defer os.Chmod(filepath.Join(dir, path), 0o700)
-	}
-	want := []string{
-		"dangling.pem: a link that leads nowhere",
-		"locked: cannot be read: permission denied",
-		"secret.pem: cannot be read: permission denied",
-		"self: cannot be read: too many levels of symbolic links",
-	}
-	if got := noticeLines(scanned(t, dir)); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // What a link leads to is listed, but is neither read nor told about again.
 func TestScanDirLinks(t *testing.T) {
 	p := newAuthority(t, "one").leaf(t, "a.test")
@@ -335,12 +304,39 @@ func TestScanDirIsLink(t *testing.T) {
 	}
 }
 
-func TestScanDirTruncates(t *testing.T) {
-	l := list(t.TempDir())
-	l.truncated = true
-	got := noticeLines(l.scan(time.Now(), new(systemRoots)))
-	if want := l.dir + ": more than 20000 files: the rest is not looked at"; len(got) != 1 || got[0] != want {
-		t.Errorf("got %q, want %q", got, want)
+// Thousands of certificates, as a hoster has them.
+func TestScanDirManyFiles(t *testing.T) {
+	const many = 1000
+	a := newAuthority(t, "one")
+	dir := t.TempDir()
+	write(t, dir, "chain.pem", certPEM(a.sub, a.root))
+	certs := make([]*pair, many)
+	for i := range certs {
+		certs[i] = a.leaf(t, fmt.Sprintf("n%d.test", i))
+		sub := fmt.Sprintf("%d/%d", i%50, i)
+		write(t, dir, sub+"/cert.pem", certPEM(certs[i]), sub+"/privkey.pem", keyPEM(certs[i]))
+	}
+	s := newStore(t, Options{Dir: dir})
+	if got := s.Summary().Certificates; got != many {
+		t.Errorf("%d certificates, want %d", got, many)
+	}
+	for _, i := range []int{0, many / 2, many - 1} {
+		wantServed(t, s, fmt.Sprintf("n%d.test", i), certs[i])
+	}
+	next := a.leaf(t, "n7.test")
+	write(t, dir, "7/7/cert.pem", certPEM(next), "7/7/privkey.pem", keyPEM(next))
+	settle(s)
+	wantServed(t, s, "n7.test", next)
+}
+
+func TestScanDirTooManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	for i := range maxEntries + 1 {
+		write(t, dir, fmt.Sprint(i), "")
+	}
+	f := scanned(t, dir)
+	if got, want := noticeLines(f), dir+": more than 20000 files: the rest is not looked at"; len(got) != 1 || got[0] != want || len(f.Files) != maxEntries {
+		t.Errorf("%d files, %q, want %q", len(f.Files), got, want)
 	}
 }
 

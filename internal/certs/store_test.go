@@ -63,6 +63,22 @@ func TestLookupOrder(t *testing.T) {
 	}
 }
 
+// An authority near its end gives certificates that end with it, whenever they
+// were issued.
+func TestNewestOfThoseWithOneEnd(t *testing.T) {
+	a := newAuthority(t, "one")
+	dir := t.TempDir()
+	var newest *pair
+	for i, from := range []int{-9, -2, -5} {
+		p := a.sub.issue(t, template{names: []string{"a.test"}, from: from, end: a.sub.cert.NotAfter})
+		write(t, dir, fmt.Sprint(i), certPEM(p, a.sub)+keyPEM(p))
+		if i == 1 {
+			newest = p
+		}
+	}
+	wantServed(t, newStore(t, Options{Dir: dir}), "a.test", newest)
+}
+
 func TestIPAddress(t *testing.T) {
 	a := newAuthority(t, "one")
 	dir := t.TempDir()
