@@ -138,6 +138,17 @@ func TestPortsComeAndGo(t *testing.T) {
 	}
 }
 
+func TestPortsComeBackAtOnce(t *testing.T) {
+	addrs := freePorts(t, 2)
+	s := start(t, site(addrs[0], "404"))
+	for i := range 100 {
+		if err := s.apply(site(addrs[(i+1)%2], "404")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantStatus(t, client(t, addrs[0]), "http://a.com/", 404)
+}
+
 func TestReloadGivesAPortTLSAndTakesItAway(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("HOME", t.TempDir())

@@ -153,8 +153,9 @@ func (s *Server) dropPrivileges(gen *Generation) error {
 	return gen.acme.manager.Writable()
 }
 
-// drain stops a listener whose port left the config, in the background: its
-// requests may take as long as they need, Shutdown bounds them.
+// drain closes a listener whose port left the config, so that its address is
+// free. Requests under way go on in the background: they may take as long as
+// they need, Shutdown bounds them.
 func (s *Server) drain(l *listener) {
 	s.log.Info("stopped listening", "port", l.key)
 	s.draining.Add(1)
@@ -162,6 +163,7 @@ func (s *Server) drain(l *listener) {
 		defer s.draining.Done()
 		l.shutdown(context.Background())
 	}()
+	<-l.ended
 }
 
 // Tunnels is the registry of live tunnels.

@@ -16,7 +16,7 @@ func (b *builder) proxy(v *config.Proxy, at place, next router.Handler) router.H
 		Tunnels:        &b.server.tunnels,
 		Log:            b.server.log,
 		ClientIdle:     cmp.Or(v.ClientTimeout, at.port.ProxyTimeout, b.cfg.ProxyTimeout),
-		UpstreamIdle:   cmp.Or(v.Timeout, at.port.ProxyTargetTimeout, b.cfg.ProxyTargetTimeout),
+		UpstreamIdle:   cmp.Or(v.Timeout, at.port.ProxyTargetTimeout, b.cfg.ProxyTargetTimeout, b.agent(at).Timeout),
 		KeepOddHeaders: at.port.KeepOddHeaders,
 		Retries:        retries(v),
 		MaxBody:        v.MaxBody,
@@ -154,11 +154,16 @@ func (b *builder) salt() string {
 	return b.cfg.File
 }
 
-func (b *builder) upstreamSettings(target *router.Target, v *config.Proxy, at place) proxy.UpstreamSettings {
-	agent := b.cfg.Agent
+// agent is the port's own agentSettings, or else those of the config.
+func (b *builder) agent(at place) config.Agent {
 	if at.port.Agent != (config.Agent{}) {
-		agent = at.port.Agent
+		return at.port.Agent
 	}
+	return b.cfg.Agent
+}
+
+func (b *builder) upstreamSettings(target *router.Target, v *config.Proxy, at place) proxy.UpstreamSettings {
+	agent := b.agent(at)
 	return proxy.UpstreamSettings{
 		Scheme:      target.Scheme,
 		NoKeepAlive: agent.KeepAlive != nil && !*agent.KeepAlive,
