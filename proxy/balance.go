@@ -41,10 +41,10 @@ type BalancerSettings struct {
 
 // MemberSettings is one target.
 type MemberSettings struct {
-	Address  string           // as Hop.Address gives it, for the log and the cookie
-	Weight   int              // 0 means 1
-	Upstream UpstreamSettings // for health checks, which use connections of their own
-	HostPort string           // where Upstream's URLs lead, as Hop.HostPort gives it
+	Address  string // as Hop.Address gives it, for the log and the cookie
+	Weight   int    // 0 means 1
+	Scheme   string // as in UpstreamSettings, for health checks
+	HostPort string // as Hop.HostPort gives it, for health checks
 }
 
 const (

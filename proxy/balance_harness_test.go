@@ -132,7 +132,7 @@ func newBalanced(t testing.TB, s BalancerSettings, targets ...string) *balanced 
 			s.Members = append(s.Members, MemberSettings{})
 		}
 		m := &s.Members[i]
-		m.Upstream.Scheme = to.Scheme
+		m.Scheme = to.Scheme
 		var err error
 		if m.Address, err = hop.Address(nil); err != nil {
 			t.Fatal(err)

@@ -235,7 +235,7 @@ func TestBalancerKey(t *testing.T) {
 		"policy":  func(s *BalancerSettings) { s.Policy = IPHash },
 		"weight":  func(s *BalancerSettings) { s.Members[1].Weight = 2 },
 		"order":   func(s *BalancerSettings) { s.Members[0], s.Members[1] = s.Members[1], s.Members[0] },
-		"scheme":  func(s *BalancerSettings) { s.Members[0].Upstream.Scheme = "h2c" },
+		"scheme":  func(s *BalancerSettings) { s.Members[0].Scheme = "h2c" },
 		"check":   func(s *BalancerSettings) { s.Health.Path = "/i" },
 		"nothing": func(s *BalancerSettings) { s.Health = nil },
 		"eject":   func(s *BalancerSettings) { s.EjectAfter = -1 },

@@ -27,6 +27,27 @@ func BenchmarkProxyGET(b *testing.B) {
 	}
 }
 
+// The same with a choice of three targets and retries.
+func BenchmarkProxyBalanced(b *testing.B) {
+	var targets []string
+	for range 3 {
+		targets = append(targets, rawServer(b, answering("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello", nil)))
+	}
+	p := newBalanced(b, BalancerSettings{}, targets...)
+	p.Retries = 1
+	conn, br := dialRaw(b, p.url)
+	request := []byte("GET /a/b?c=d HTTP/1.1\r\nHost: a.test\r\nUser-Agent: bench\r\nAccept: */*\r\nCookie: a=b\r\n\r\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		conn.Write(request)
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+	}
+}
+
 // A download, per 32 MiB.
 func BenchmarkProxyDownload(b *testing.B) {
 	const size = 32 << 20

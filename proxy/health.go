@@ -48,15 +48,13 @@ func (b *Balancer) prepareChecks() {
 		s := b.settings.Members[i]
 		// The pool for requests may have no connection to spare just when
 		// the target has the most to do.
-		upstream := NewUpstream(UpstreamSettings{
-			Scheme: s.Upstream.Scheme, NoKeepAlive: true, DialTimeout: h.Timeout, Roots: s.Upstream.Roots,
-		})
+		upstream := NewUpstream(UpstreamSettings{Scheme: s.Scheme, NoKeepAlive: true, DialTimeout: h.Timeout})
 		request := &http.Request{
 			Method: http.MethodGet,
 			URL:    &url.URL{Scheme: upstream.scheme(), Host: s.HostPort, Opaque: h.Path},
 			Header: http.Header{"User-Agent": {"http-master (health check)"}},
 		}
-		if s.Upstream.Scheme == "unix" {
+		if s.Scheme == "unix" {
 			request.Host = "localhost"
 		}
 		m.probe = probe{upstream, request}

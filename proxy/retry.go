@@ -19,7 +19,6 @@ type attempt struct {
 // follow makes trace tell a of what happens. Until there is a connection, its
 // own time limits count, not the watchdog.
 func (a *attempt) follow(trace *httptrace.ClientTrace, watch *watchdog) {
-	trace.GetConn = func(string) { a.sent.Store(false) } // net/http knows that what it sent before was in vain
 	trace.GotConn = func(httptrace.GotConnInfo) { watch.watch() }
 	trace.WroteHeaders = func() { a.sent.Store(true) }
 	trace.GotFirstResponseByte = func() { a.answered.Store(true) }

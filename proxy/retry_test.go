@@ -55,6 +55,7 @@ func TestRetries(t *testing.T) {
 		{"hangs up on PATCH", hangsUp, "PATCH /\nContent-Length: 0\n\n", 1, "502"},
 		{"hangs up on a method of its own", hangsUp, "MERGE /\n\n", 1, "502"},
 		{"hangs up on a body", silentUntilBody, "PUT /\n" + body, 1, "502"},
+		{"hangs up on a chunk", silentUntilChunk, "PUT /\nTransfer-Encoding: chunked\n\n4\nbody\n0\n\n", 1, "502"},
 		{"begins a response", babbles, "GET /\n\n", 1, "502"},
 		{"gives hints", hints, "GET /\n\n", 1, "103 502"},
 		{"no HTTP", noHTTP, "GET /\n\n", 1, "502"},
@@ -100,6 +101,12 @@ func TestRetries(t *testing.T) {
 func silentUntilBody(_ net.Conn, br *bufio.Reader) {
 	readHead(br)
 	io.ReadFull(br, make([]byte, 4))
+}
+
+// silentUntilChunk takes head and a chunk of four bytes, then hangs up.
+func silentUntilChunk(_ net.Conn, br *bufio.Reader) {
+	readHead(br)
+	io.ReadFull(br, make([]byte, len("4\r\nbody\r\n")))
 }
 
 // statuses gives the status of the response with this head, and, where it is
@@ -219,6 +226,22 @@ func TestRetryBound(t *testing.T) {
 				t.Errorf("%d of %d tries are in the log:\n%s", n, tt.seen-1, log)
 			}
 		})
+	}
+}
+
+// A failure counts against its target though the client gets to see nothing of
+// it.
+func TestRetriesEject(t *testing.T) {
+	nodes := abcNodes(t, 2)
+	nodes[1].stop()
+	b := newBalanced(t, BalancerSettings{}, addresses(nodes)...)
+	b.Retries = 1
+	if got, want := b.sequence(t, 10), "A A A A A A A A A A"; got != want {
+		t.Errorf("got %s", got)
+	}
+	wantLines(t, changes(b.lines(nodes)), outLine)
+	if n := strings.Count(strings.Join(b.lines(nodes), "\n"), "tried again"); n != 3 {
+		t.Errorf("%d requests were tried again, want 3", n)
 	}
 }
 

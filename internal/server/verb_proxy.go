@@ -38,7 +38,7 @@ func (b *builder) proxy(v *config.Proxy, at place, next router.Handler) router.H
 	if !b.fixed(v.Target, hop, "health checks need") {
 		return next
 	}
-	b.balanceHops(p, v, at, []proxy.Hop{hop}, []int{1})
+	b.balanceHops(p, v, []proxy.Hop{hop}, []int{1})
 	return p
 }
 
@@ -107,14 +107,14 @@ func (b *builder) balance(p *proxy.Proxy, v *config.Proxy, at place) (ok bool) {
 		weights = append(weights, t.Weight)
 	}
 	if ok {
-		b.balanceHops(p, v, at, hops, weights)
+		b.balanceHops(p, v, hops, weights)
 	}
 	return ok
 }
 
 // balanceHops sets the balancer of p. One whose settings did not change is the
 // old one, with what it knows of its targets.
-func (b *builder) balanceHops(p *proxy.Proxy, v *config.Proxy, at place, hops []proxy.Hop, weights []int) {
+func (b *builder) balanceHops(p *proxy.Proxy, v *config.Proxy, hops []proxy.Hop, weights []int) {
 	s := proxy.BalancerSettings{
 		Policy:     proxy.Policy(v.Balance.Value),
 		Cookie:     v.Cookie.Value,
@@ -131,7 +131,7 @@ func (b *builder) balanceHops(p *proxy.Proxy, v *config.Proxy, at place, hops []
 		}
 	}
 	for i, hop := range hops {
-		member := proxy.MemberSettings{Weight: weights[i], Upstream: b.upstreamSettings(hop.Target, v, at)}
+		member := proxy.MemberSettings{Weight: weights[i], Scheme: hop.Target.Scheme}
 		// Neither can fail for an address that is fixed.
 		member.Address, _ = hop.Address(nil)
 		member.HostPort, _ = hop.HostPort(nil)
