@@ -1,14 +1,13 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"hash/fnv"
 	"math"
 	"math/bits"
 	"net/http"
 	"net/netip"
 	"time"
-
-	"encoding/binary"
 
 	"httpmaster/router"
 )

@@ -154,7 +154,7 @@ func weights(ws ...int) (members []MemberSettings) {
 	return members
 }
 
-// client makes a client that keeps no connection beyond the test.
+// testClient makes a client that keeps no connection beyond the test.
 func testClient(t testing.TB) *http.Client {
 	tr := new(http.Transport)
 	t.Cleanup(tr.CloseIdleConnections)
@@ -202,10 +202,10 @@ func (b *balanced) lines(nodes []*node) []string {
 // discard is a balancer's log that nobody reads.
 var discard = slog.New(slog.DiscardHandler)
 
-// h2cNode serves HTTP/2 without TLS only.
+// h2cTarget names n as an HTTP/2 upstream.
 func h2cTarget(n *node) string { return "h2c://" + n.address }
 
-// tlsNode serves handler with a certificate that nobody trusts.
+// tlsNode serves handler with a certificate that nobody trusts, and names it.
 func tlsNode(t testing.TB, handler http.HandlerFunc) string {
 	s := httptest.NewTLSServer(handler)
 	t.Cleanup(s.Close)
