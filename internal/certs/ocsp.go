@@ -65,13 +65,17 @@ func askOCSP(ctx context.Context, client *http.Client, cert, issuer *x509.Certif
 // checkOCSP verifies an answer. One without an end is not taken: it could be
 // stapled for ever (RFC 5019, section 2.2.4, forbids it as well).
 func checkOCSP(answer []byte, cert, issuer *x509.Certificate, now time.Time) (*ocspProof, error) {
-	said, err := ocsp.ParseResponseForCert(answer, cert, issuer)
+	// Without the issuer it verifies the signature by the certificate in the
+	// answer, if there is one. With it, it refuses answers that have the
+	// issuer's own in them.
+	said, err := ocsp.ParseResponseForCert(answer, cert, nil)
 	if err != nil {
 		return nil, err
 	}
-	switch by := said.Certificate; {
-	case by != nil && !by.Equal(issuer) && !mayAnswerOCSP(by, now):
-		return nil, errors.New("the answer is signed by a certificate that is not for it")
+	if err := checkSigner(said, issuer, now); err != nil {
+		return nil, err
+	}
+	switch {
 	case said.Status == ocsp.Revoked:
 		return nil, errRevoked
 	case said.Status != ocsp.Good:
@@ -84,12 +88,23 @@ func checkOCSP(answer []byte, cert, issuer *x509.Certificate, now time.Time) (*o
 	return &ocspProof{answer, said.NextUpdate}, nil
 }
 
-// mayAnswerOCSP tells whether the issuer has made cert for answering in its
-// place (RFC 6960, section 4.2.2.2). The signature alone does not tell: that of
-// every certificate it has ever issued would do.
-func mayAnswerOCSP(cert *x509.Certificate, now time.Time) bool {
-	return slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) &&
-		!now.Before(cert.NotBefore) && !now.After(cert.NotAfter)
+// checkSigner makes sure that the answer is the issuer's, or of somebody whom it
+// has made a certificate for answering in its place (RFC 6960, section 4.2.2.2).
+// That it has issued the certificate is not enough: it has issued many.
+func checkSigner(said *ocsp.Response, issuer *x509.Certificate, now time.Time) error {
+	by := said.Certificate
+	switch {
+	case by == nil:
+		if err := said.CheckSignatureFrom(issuer); err != nil {
+			return fmt.Errorf("the answer is not signed by the issuer: %w", err)
+		}
+	case by.Equal(issuer):
+	case by.CheckSignatureFrom(issuer) != nil:
+		return errors.New("the answer is signed by a stranger")
+	case !slices.Contains(by.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) || now.Before(by.NotBefore) || now.After(by.NotAfter):
+		return errors.New("the answer is signed by a certificate that is not for it")
+	}
+	return nil
 }
 
 // tlsFeature is the extension in which a certificate tells what servers must
