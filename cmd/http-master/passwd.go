@@ -9,8 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/term"
@@ -71,7 +74,7 @@ func askPassword(user string, stdin *os.File, stderr io.Writer) ([]byte, error) 
 		return checkPassword(bytes.TrimRight(line, "\r\n"))
 	}
 	fmt.Fprintf(stderr, "New password for %s: ", user)
-	first, err := term.ReadPassword(fd)
+	first, err := readHidden(fd)
 	fmt.Fprintln(stderr)
 	if err != nil {
 		return nil, err
@@ -80,7 +83,7 @@ func askPassword(user string, stdin *os.File, stderr io.Writer) ([]byte, error) 
 		return nil, err
 	}
 	fmt.Fprint(stderr, "The same once more: ")
-	second, err := term.ReadPassword(fd)
+	second, err := readHidden(fd)
 	fmt.Fprintln(stderr)
 	if err != nil {
 		return nil, err
@@ -89,6 +92,33 @@ func askPassword(user string, stdin *os.File, stderr io.Writer) ([]byte, error) 
 		return nil, errors.New("these were two different passwords, nothing was changed")
 	}
 	return first, nil
+}
+
+// readHidden reads a line from the terminal, without echo. A signal that ends
+// the program meanwhile, such as that of Ctrl-C, gives the terminal its echo back
+// first; the shell behind would else be left without.
+func readHidden(fd int) ([]byte, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	read := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case <-signals:
+			term.Restore(fd, before)
+			os.Exit(exitFault)
+		case <-read:
+		}
+	})
+	line, err := term.ReadPassword(fd)
+	signal.Stop(signals)
+	close(read)
+	watcher.Wait()
+	return line, err
 }
 
 func checkPassword(password []byte) ([]byte, error) {
