@@ -14,11 +14,12 @@ import (
 )
 
 // guardedSite is a config with an access log whose every path asks for a
-// password: /echo leads to an echo service, the rest to a page.
-func guardedSite(t *testing.T, passwords string) (p *process, port int, accessLog string) {
+// password: /echo leads to an echo service, the rest to a page. The port secure
+// serves the same with TLS.
+func guardedSite(t *testing.T, passwords string) (p *process, port, secure int, accessLog string) {
 	t.Helper()
 	dir := t.TempDir()
-	port = freePort(t)
+	port, secure = freePort(t), freePort(t)
 	accessLog = filepath.Join(dir, "access.log")
 	page := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "hello %q", r.Header["Authorization"])
@@ -29,11 +30,15 @@ func guardedSite(t *testing.T, passwords string) (p *process, port int, accessLo
 ports:
   %d:
     middleware: ["log -> access.log", "auth -> passwords"]
-    router:
+    router: &rules
       "/echo": "websockify -> %d"
       "*": %d
-`, port, listenTCP(t, echo), page))
-	return startServer(t, config), port, accessLog
+  %d:
+    middleware: ["auth -> passwords"]
+    router: *rules
+    ssl: {certDir: %q}
+`, port, listenTCP(t, echo), page, secure, certFolder(t)))
+	return startServer(t, config), port, secure, accessLog
 }
 
 // TestPasswordsOfEveryKind takes htpasswd files as Apache's htpasswd, openssl
@@ -50,7 +55,9 @@ func TestPasswordsOfEveryKind(t *testing.T) {
 	for _, kind := range [][2]string{{"apr1", "-apr1"}, {"sha256", "-5"}, {"sha512", "-6"}} {
 		file.WriteString(kind[0] + ":" + mustRun(t, nil, openssl, "passwd", kind[1], "pw-"+kind[0]))
 	}
-	p, port, _ := guardedSite(t, file.String())
+	p, port, secure, _ := guardedSite(t, file.String())
+	way := newNames(t, map[string]string{"myserver.com:443": fmt.Sprintf("127.0.0.1:%d", secure)})
+	root := testCA().rootFile(t)
 	own := filepath.Join(t.TempDir(), "own")
 	if r := run(t, nil, strings.NewReader("pw-own\n"), serverProgram, "passwd", own, "own"); r.code != 0 {
 		t.Fatalf("passwd: %+v", r)
@@ -65,10 +72,10 @@ func TestPasswordsOfEveryKind(t *testing.T) {
 			if response, _ := get(t, http.DefaultClient, strings.Replace(url, "pw-", "wrong-", 1)); response.StatusCode != 401 {
 				t.Errorf("with a wrong password: %s", response.Status)
 			}
-			tunnel := fmt.Sprintf("ws://%s:pw-%s@127.0.0.1:%d/echo", user, user, port)
-			_, address := startClient(t, nil, tunnel)
+			tunnel := fmt.Sprintf("wss://%s:pw-%s@myserver.com/echo", user, user)
+			_, address := startClient(t, way.env(), "--ca", root, tunnel)
 			say(t, dial(t, address), "through the password")
-			if r := run(t, nil, nil, clientProgram, strings.Replace(tunnel, "pw-", "wrong-", 1), "-"); r.code != 4 || !strings.Contains(r.stderr, "401") {
+			if r := run(t, way.env(), nil, clientProgram, "--ca", root, strings.Replace(tunnel, "pw-", "wrong-", 1), "-"); r.code != 4 || !strings.Contains(r.stderr, "401") {
 				t.Errorf("a tunnel with a wrong password: %+v", r)
 			}
 		})
@@ -85,7 +92,7 @@ func TestPasswordsOfEveryKind(t *testing.T) {
 // were read before.
 func TestPasswordFileGoneAtReload(t *testing.T) {
 	t.Parallel()
-	p, port, accessLog := guardedSite(t, "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n") // "secret"
+	p, port, _, accessLog := guardedSite(t, "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n") // "secret"
 	url := fmt.Sprintf("http://me:secret@127.0.0.1:%d/", port)
 	get(t, http.DefaultClient, url)
 	if err := os.Remove(filepath.Join(filepath.Dir(accessLog), "passwords")); err != nil {
@@ -105,7 +112,7 @@ func TestPasswordFileGoneAtReload(t *testing.T) {
 // TestAccessLogOfATunnel looks at the lines of its beginning and its end.
 func TestAccessLogOfATunnel(t *testing.T) {
 	t.Parallel()
-	_, port, accessLog := guardedSite(t, "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
+	_, port, _, accessLog := guardedSite(t, "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
 	client, address := startClient(t, nil, fmt.Sprintf("ws://me:secret@127.0.0.1:%d/echo", port))
 	conn := dial(t, address)
 	say(t, conn, "twelve bytes")
