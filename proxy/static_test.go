@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -280,12 +279,9 @@ func TestStaticNeverLeavesFolder(t *testing.T) {
 	s.link(outside, "away")
 	s.link("in/file.txt", "inside.txt")
 	s.link("loop", "loop")
-	if err := syscall.Mkfifo(filepath.Join(s.dir, "pipe"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	for _, path := range []string{
 		"/absolute.txt", "/relative.txt", "/up/secret.txt", "/away/secret.txt", "/away/www/in/file.txt",
-		"/up/", "/loop", "/pipe", "/../secret.txt", "/in/../../secret.txt",
+		"/up/", "/loop", "/../secret.txt", "/in/../../secret.txt",
 	} {
 		t.Run(path, func(t *testing.T) { s.get("GET "+path).want(t, 404, noSuchFile) })
 	}
