@@ -106,7 +106,7 @@ func (d *Destinations) checkAddress(addr netip.Addr, port uint16, named bool) (n
 	case class != "" && d == nil:
 		return addr, notAllowed("a request may ask for %s (%s) only if `allow` lists it", addr, class)
 	case class != "" && !d.lists(addr, port):
-		return addr, notAllowed("`allow` does not list %s (%s) itself", addr, class)
+		return addr, notAllowed("`allow` does not list %s (%s) itself", netip.AddrPortFrom(addr, port), class)
 	case class == "" && d != nil && !named && !d.allowsAddress(addr, port):
 		return addr, notAllowed("`allow` does not list %s", netip.AddrPortFrom(addr, port))
 	}
