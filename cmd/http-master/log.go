@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,9 +79,10 @@ func logOutput(cfg *config.Config, stderr io.Writer) (io.Writer, func(), error) 
 	if name == "" {
 		return stderr, func() {}, nil
 	}
-	f, err := os.OpenFile(cfg.Resolve(name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	name = cfg.Resolve(name)
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("cannot open the log file %s: %w", name, errors.Unwrap(err))
 	}
 	return f, func() { f.Close() }, nil
 }

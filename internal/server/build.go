@@ -20,6 +20,7 @@ func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 	b := &builder{server: s, cfg: cfg, faults: faults, gen: newGeneration()}
 	if s.shared.dry {
 		b.gen.sources = newSources(cfg)
+		b.checkAppLog()
 	}
 	global := b.errorPage(cfg.ErrorHTMLFile, nil)
 	b.acme()
@@ -55,6 +56,18 @@ type place struct {
 	guarded bool
 	// rules counts the rules of the port.
 	rules *int
+}
+
+// checkAppLog tells whether the program's own log could be opened, which is not
+// the server's to do when it runs.
+func (b *builder) checkAppLog() {
+	file := b.cfg.Modules.AppLog
+	if file.Value == "" {
+		return
+	}
+	if err := b.server.shared.logs.Check(b.cfg.Resolve(file.Value)); err != nil {
+		b.faults.Errorf(file.Pos, "modules.appLog: %v", err)
+	}
 }
 
 func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {

@@ -54,3 +54,27 @@ ports:
 		t.Errorf("a build for serving made only %q: the test has lost its point", got)
 	}
 }
+
+// TestDryBuildChecksAppLog: that file is opened by the program and not by the
+// server, so nothing else would find it wrong before the start.
+func TestDryBuildChecksAppLog(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "none", "app.log")
+	for _, c := range []struct{ name, log, want string }{
+		{"could be made", filepath.Join(dir, "app.log"), ""},
+		{"no folder", missing, "c.yaml:1:19: modules.appLog: cannot open the log file " + missing + ": no such file or directory"},
+		{"a folder", dir, "c.yaml:1:19: modules.appLog: cannot open the log file " + dir + ": is a directory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, faults := config.Parse("c.yaml", []byte("modules: {appLog: "+c.log+"}\nports: {80: 8080}\n"))
+			NewDry(slog.New(slog.DiscardHandler)).Build(cfg, faults).Discard()
+			got := ""
+			if err := faults.Err(); err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
