@@ -27,7 +27,7 @@ func (b *builder) errorPage(file config.Text, inherited *proxy.ErrorPage) *proxy
 	return &proxy.ErrorPage{HTML: inlineImages(html, filepath.Dir(path))}
 }
 
-var imageSource = regexp.MustCompile(`(<img\b[^>]*?\bsrc=)"([^"/\\:]+)"`)
+var imageSource = regexp.MustCompile(`(<img\b[^>]*?\ssrc=)"([^"/\\:]+)"`)
 
 // inlineImages puts the pictures that lie beside a page into the page: an error
 // page must not need further requests, which would fail as well. Only plain
