@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -34,6 +35,22 @@ func newConn(ws *websocket.Conn, l *link) *Conn {
 func (c *Conn) CloseNow() {
 	c.link.abort(net.ErrClosed)
 	_ = c.ws.CloseNow()
+}
+
+// CanResume says whether the peers have agreed on the protocol of sessions: then
+// the tunnel is one of Sessions.Open, Sessions.Resume or Forward and not of Join.
+func (c *Conn) CanResume() bool {
+	return c.ws.Subprotocol() == protocolTunnel || c.ws.Subprotocol() == protocolResume
+}
+
+// write sends p as one message and returns when the kernel has it.
+func (c *Conn) write(kind websocket.MessageType, p []byte) error {
+	c.link.hold()
+	err := c.ws.Write(context.Background(), kind, p)
+	if flushErr := c.link.flush(); err == nil {
+		err = flushErr
+	}
+	return err
 }
 
 // HandshakeError says why a request is no WebSocket handshake.
@@ -91,6 +108,12 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
+// WantsResume reports whether r, a WebSocket handshake, is for a session that is
+// to go on. Such a request gets no connection of its own to the target.
+func WantsResume(r *http.Request) bool {
+	return hasToken(r.Header["Sec-Websocket-Protocol"], protocolResume)
+}
+
 // Accept answers a request that CheckHandshake found good with 101 and takes
 // its connection over; the server's deadlines no longer apply to it. Bytes that
 // the client sent right behind its request are not lost. The caller has checked
@@ -98,7 +121,7 @@ func hasToken(values []string, token string) bool {
 func Accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	h := &hijacker{ResponseWriter: w}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
-		Subprotocols:       []string{protocolBinary, protocolBase64},
+		Subprotocols:       []string{protocolTunnel, protocolResume, protocolBinary, protocolBase64},
 		InsecureSkipVerify: true, // that is Origin
 		CompressionMode:    websocket.CompressionDisabled,
 	})

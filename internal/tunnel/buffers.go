@@ -44,3 +44,17 @@ func putBuffer(p []byte) {
 	idleBuffers.put(p)
 	dataBuffers.put(p)
 }
+
+// resize gives the buffer for the next read after one that filled n bytes of
+// buf: a tunnel that waits holds a small one, a busy one a large one.
+func resize(buf []byte, n int) []byte {
+	switch {
+	case len(buf) == idleSize && n == idleSize:
+		putBuffer(buf)
+		buf = dataBuffers.get()
+	case len(buf) > idleSize && n < idleSize:
+		putBuffer(buf)
+		buf = idleBuffers.get()
+	}
+	return buf
+}

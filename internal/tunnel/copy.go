@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"time"
 
 	"nhooyr.io/websocket"
@@ -84,25 +83,11 @@ func (t *joined) send() {
 			t.connFailed(err)
 			return
 		}
-		buf = t.resize(buf, n)
-	}
-}
-
-// resize gives the buffer for the next read after one that filled n bytes of
-// buf: a tunnel that waits holds a small one, a busy one a large one.
-func (t *joined) resize(buf []byte, n int) []byte {
-	switch {
-	case len(buf) == idleSize && n == idleSize:
-		putBuffer(buf)
-		buf = dataBuffers.get()
-		if t.base64 {
+		buf = resize(buf, n)
+		if t.base64 && len(buf) > idleSize {
 			buf = buf[:base64.StdEncoding.DecodedLen(frameSize)]
 		}
-	case len(buf) > idleSize && n < idleSize:
-		putBuffer(buf)
-		buf = idleBuffers.get()
 	}
-	return buf
 }
 
 // sendMessage sends p as one message and returns when the kernel has it.
@@ -113,12 +98,7 @@ func (t *joined) sendMessage(p []byte) error {
 		defer dataBuffers.put(text)
 		kind, p = websocket.MessageText, base64.StdEncoding.AppendEncode(text[:0], p)
 	}
-	t.ws.link.hold()
-	err := t.ws.ws.Write(context.Background(), kind, p)
-	if flushErr := t.ws.link.flush(); err == nil {
-		err = flushErr
-	}
-	return err
+	return t.ws.write(kind, p)
 }
 
 // writeFailed ends the tunnel because conn takes no more bytes. That is mostly
@@ -133,11 +113,7 @@ func (t *joined) writeFailed(err error) {
 
 // connFailed ends the tunnel because of an error of the connection.
 func (t *joined) connFailed(err error) {
-	reason := "the connection failed"
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		reason = "the connection was reset"
-	}
-	t.finish(ending{websocket.StatusInternalError, reason, fmt.Errorf("%s: %w", reason, err)})
+	t.finish(brokenConn(err))
 }
 
 // peerFailed ends the tunnel because nothing more can be read from the
@@ -171,10 +147,6 @@ func (t *joined) peerClosed(closed websocket.CloseError) {
 
 // peerLost ends the tunnel because the WebSocket's own connection broke.
 func (t *joined) peerLost() {
-	err := *t.ws.link.lost.Load()
-	if err == io.EOF {
-		err = errors.New("it ended without a close frame")
-	}
-	err = fmt.Errorf("the WebSocket connection was lost: %w", err)
+	err := lostError(*t.ws.link.lost.Load())
 	t.finish(ending{reason: err.Error(), err: err})
 }

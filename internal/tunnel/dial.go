@@ -46,6 +46,31 @@ func (e *RefusedError) Error() string {
 // it are sent as HTTP Basic credentials. ctx bounds the handshake only. The
 // error is a *RefusedError where the server answered with something else.
 func (d *Dialer) Dial(ctx context.Context, address string) (*Conn, error) {
+	return d.dial(ctx, address, protocolBinary)
+}
+
+// DialSession is Dial for Forward: it opens a tunnel that can be resumed, where
+// the server can do that, and a plain one elsewhere.
+func (d *Dialer) DialSession(ctx context.Context, address string) (*Conn, error) {
+	return d.dial(ctx, address, protocolTunnel, protocolBinary)
+}
+
+// DialResume is Dial for a session that is to go on. The error is ErrNoSessions
+// where the server has none.
+func (d *Dialer) DialResume(ctx context.Context, address string) (*Conn, error) {
+	ws, err := d.dial(ctx, address, protocolResume)
+	if err == nil && !ws.CanResume() {
+		ws.CloseNow()
+		return nil, ErrNoSessions
+	}
+	return ws, err
+}
+
+// ErrNoSessions says that a server does not know the protocol that a session
+// is resumed with.
+var ErrNoSessions = errors.New("the server does not resume sessions")
+
+func (d *Dialer) dial(ctx context.Context, address string, protocols ...string) (*Conn, error) {
 	u := &upgrader{}
 	u.transport.Proxy = d.Proxy
 	u.transport.TLSClientConfig = d.TLS
@@ -61,7 +86,7 @@ func (d *Dialer) Dial(ctx context.Context, address string) (*Conn, error) {
 		},
 		HTTPHeader:   d.Header,
 		Host:         d.Header.Get("Host"),
-		Subprotocols: []string{protocolBinary},
+		Subprotocols: protocols,
 	})
 	if err != nil {
 		return nil, dialError(resp, err)

@@ -95,7 +95,7 @@ func (s *served) wait(t *testing.T) result {
 }
 
 // tcpPair gives the two ends of a TCP connection.
-func tcpPair(t *testing.T) (near, far net.Conn) {
+func tcpPair(t testing.TB) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

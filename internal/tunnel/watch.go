@@ -38,14 +38,24 @@ func (t *joined) watch() {
 			if now := t.received.Load() + t.sent.Load(); now != moved {
 				moved, quiet = now, 0
 			} else if quiet++; quiet == idleChecks {
-				t.finish(ending{websocket.StatusPolicyViolation, fmt.Sprintf("idle for %v", t.opts.IdleTimeout), nil})
+				t.finish(idleFor(t.opts.IdleTimeout))
 				return
 			}
 		case <-old:
-			t.finish(ending{websocket.StatusNormalClosure, fmt.Sprintf("open for %v, the longest allowed", t.opts.MaxLifetime), nil})
+			t.finish(openFor(t.opts.MaxLifetime))
 			return
 		}
 	}
+}
+
+// idleFor is the ending of a tunnel that was silent for so long.
+func idleFor(d time.Duration) ending {
+	return ending{websocket.StatusPolicyViolation, fmt.Sprintf("idle for %v", d), nil}
+}
+
+// openFor is the ending of a tunnel that has reached its MaxLifetime.
+func openFor(d time.Duration) ending {
+	return ending{websocket.StatusNormalClosure, fmt.Sprintf("open for %v, the longest allowed", d), nil}
 }
 
 // liveness counts pings that brought nothing from the peer.

@@ -1,0 +1,405 @@
+package tunnel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"nhooyr.io/websocket"
+)
+
+// Acknowledgements are sent for every ackBytes, and ackDelay after the first
+// byte that none has been sent for.
+const (
+	ackBytes = 64 << 10
+	ackDelay = 100 * time.Millisecond
+)
+
+// resetMoment is how long a Write that has failed may take to tell so.
+const resetMoment = 10 * time.Millisecond
+
+// fairShare is what a queue may hold though all queues together hold too much.
+const fairShare = 64 << 10
+
+// session is one end of a tunnel that outlives the WebSockets under it. It is
+// attached to one WebSocket, or to none, and is over for good when ending is
+// closed. Each direction is a stream of bytes and, behind them, a FIN, which
+// counts for one: a position is how much of that stream has got somewhere.
+//
+// read fills out from conn and deliver empties in to it, attached or not; an
+// attachment sends what is in out and fills in. Neither queue can hold more than
+// window, for a sender stops there until it gets an acknowledgement, which says
+// what the other end has passed on. So a receiver can always take what comes,
+// and acknowledgements never wait behind bytes that nobody reads.
+type session struct {
+	conn    net.Conn
+	opts    Options
+	drain   time.Duration
+	relieve func() // makes room in the queues' budget
+	client  bool   // this end opens WebSockets, and closes the last one
+
+	mu      sync.Mutex
+	changed sync.Cond // on mu: anything below
+
+	out      queue // read from conn, not yet acknowledged
+	outEnded bool  // conn has said that it has sent everything: a FIN stands at out.end
+	outAcked bool  // ... and the peer has it
+	in       queue // received, not yet written to conn
+	inEnded  bool  // a FIN was received and stands at in.end
+	inDone   bool  // ... and was passed on to conn
+
+	sent     uint64  // the furthest byte that was ever sent
+	ackNow   bool    // ackDelay has passed
+	ackArmed bool    // ackTimer runs
+	writing  bool    // deliver is in conn.Write
+	broken   error   // why conn takes no more bytes
+	failed   *ending // conn failed: the peer is to be told, behind the last byte
+	first    string  // which end said first that it has sent everything
+	attached *attachment
+	attempt  uint32 // of the client's latest resume
+
+	over   bool
+	told   bool // the peer has been told why, or has told us
+	end    ending
+	ending chan struct{} // closed when over
+
+	ackTimer       *time.Timer
+	moved          atomic.Int64 // bytes both ways, for IdleTimeout
+	reading, pumps sync.WaitGroup
+	started        time.Time
+}
+
+func newSession(conn net.Conn, opts Options) *session {
+	s := &session{conn: conn, opts: opts, drain: drainWait, ending: make(chan struct{}), started: time.Now()}
+	s.changed.L = &s.mu
+	s.ackTimer = time.AfterFunc(time.Hour, s.ackDue)
+	s.ackTimer.Stop()
+	return s
+}
+
+// start begins to copy from and to conn.
+func (s *session) start() {
+	s.reading.Go(s.read)
+	s.pumps.Go(s.deliver)
+	s.pumps.Go(s.limit)
+}
+
+// close ends conn once the session is over and has no attachment, and waits for
+// everything to end.
+func (s *session) close() Stats {
+	s.mu.Lock()
+	for s.attached != nil {
+		s.changed.Wait()
+	}
+	wait := s.drain
+	if s.end.code == websocket.StatusGoingAway {
+		wait = stopWait
+	}
+	s.mu.Unlock()
+
+	_ = s.conn.SetDeadline(time.Now().Add(wait))
+	s.pumps.Wait()
+	s.mu.Lock()
+	if tcp, ok := s.conn.(interface{ SetLinger(int) error }); ok && !s.inDone {
+		_ = tcp.SetLinger(0) // what is cut off must not look complete
+	}
+	s.mu.Unlock()
+	_ = s.conn.Close()
+	s.reading.Wait()
+	s.ackTimer.Stop()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := Stats{Received: int64(s.in.start), Sent: int64(s.sent), Duration: time.Since(s.started), Reason: s.end.reason}
+	s.out.clear()
+	s.in.clear()
+	return stats
+}
+
+// finish makes the session over. The first reason given is the one that counts.
+func (s *session) finish(e ending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finishLocked(e)
+}
+
+func (s *session) finishLocked(e ending) {
+	if s.over {
+		return
+	}
+	s.over, s.end = true, e
+	close(s.ending)
+	s.changed.Broadcast()
+	if s.attached != nil {
+		s.attached.boundEnd()
+	}
+}
+
+// complete says whether both ends have everything of each other, for certain.
+func (s *session) complete() bool { return s.inDone && s.outAcked }
+
+// conclusion is how the session ends if it ends now: as its connections did if
+// they have, and with other if not. s.mu is held.
+func (s *session) conclusion(other ending) ending {
+	switch {
+	case s.complete():
+		return ending{reason: s.first}
+	case s.failed != nil:
+		return *s.failed
+	}
+	return other
+}
+
+// given is the ending of a session that is given up with nobody to tell.
+func (s *session) given(why error) ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conclusion(ending{reason: why.Error(), err: why})
+}
+
+// closing says whether the connection has come to its end, and how: all that is
+// missing is the peer's last word.
+func (s *session) closing() (end ending, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conclusion(ending{}), s.complete() || s.failed != nil
+}
+
+// received is the position up to which the peer need not send again.
+func (s *session) received() uint64 { return position(s.in.end, s.inEnded) }
+
+// delivered is the position up to which conn has the peer's stream.
+func (s *session) delivered() uint64 { return position(s.in.start, s.inDone) }
+
+// outEnd is the position at which our own stream ends so far.
+func (s *session) outEnd() uint64 { return position(s.out.end, s.outEnded) }
+
+// acked is the position up to which the peer has passed on ours.
+func (s *session) acked() uint64 { return position(s.out.start, s.outAcked) }
+
+func position(bytes uint64, fin bool) uint64 {
+	if fin {
+		bytes++
+	}
+	return bytes
+}
+
+// read copies from conn to out, which takes as much as the peer may be sent.
+func (s *session) read() {
+	buf := idleBuffers.get()
+	defer func() { putBuffer(buf) }()
+	for {
+		n, err := s.conn.Read(buf)
+		if !s.offer(buf[:n]) {
+			return
+		}
+		if err == io.EOF {
+			err = s.connEnded()
+		}
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			s.connFailed(err)
+			return
+		}
+		buf = resize(buf, n)
+	}
+}
+
+// connEnded is called at the end of conn's stream, and gives io.EOF. It gives
+// another error when the end is not to be believed: the kernel tells of a reset
+// once only, and when a Write learns of it, Read just sees an end. So a Write
+// under way gets a moment to come back.
+func (s *session) connEnded() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writing {
+		moment := time.AfterFunc(resetMoment, s.changed.Broadcast)
+		defer moment.Stop()
+		for end := time.Now().Add(resetMoment); s.writing && time.Now().Before(end); {
+			s.changed.Wait()
+		}
+	}
+	if errors.Is(s.broken, syscall.ECONNRESET) {
+		return s.broken
+	}
+	s.outEnded = true
+	s.noteFirst("the connection was closed")
+	s.changed.Broadcast()
+	return io.EOF
+}
+
+// offer adds p to out, as room allows. It is false when the session is over.
+func (s *session) offer(p []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(p) > 0 && !s.over {
+		room := window - s.out.len()
+		if s.out.len() >= fairShare && s.crowded(s.out.budget) {
+			room = 0
+		}
+		if room == 0 {
+			s.changed.Wait()
+			continue
+		}
+		n := min(room, len(p))
+		s.out.append(p[:n])
+		s.moved.Add(int64(n))
+		p = p[n:]
+		s.changed.Broadcast()
+	}
+	return !s.over
+}
+
+// crowded says whether all queues together hold too much, after asking for room.
+// s.mu is held, but not all the time.
+func (s *session) crowded(b *budget) bool {
+	if !b.exceeded() {
+		return false
+	}
+	s.mu.Unlock()
+	s.relieve()
+	s.mu.Lock()
+	return b.exceeded()
+}
+
+// deliver copies from in to conn. What was received is passed on though the
+// session is over.
+func (s *session) deliver() {
+	for {
+		p, ok := s.nextDelivery()
+		if !ok {
+			return
+		}
+		if p == nil {
+			closeWrite(s.conn)
+			s.passedOn(0, true, nil)
+			return
+		}
+		n, err := s.conn.Write(p)
+		s.passedOn(n, false, err)
+		if err != nil {
+			s.writeFailed(err)
+			return
+		}
+	}
+}
+
+// nextDelivery waits for the next bytes for conn; none are the FIN.
+func (s *session) nextDelivery() (p []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.in.len() == 0 && !s.inEnded && !s.over {
+		s.changed.Wait()
+	}
+	if s.in.len() > 0 {
+		s.writing = true
+		return s.in.at(s.in.start), true
+	}
+	return nil, s.inEnded
+}
+
+// passedOn notes what conn has taken, and sees to its acknowledgement.
+func (s *session) passedOn(n int, fin bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+	s.in.drop(s.in.start + uint64(n))
+	s.writing = false
+	s.moved.Add(int64(n))
+	s.inDone = fin
+	if !s.ackArmed && !s.over {
+		s.ackArmed = true
+		s.ackTimer.Reset(ackDelay)
+	}
+	s.changed.Broadcast()
+}
+
+// ackDue is called by ackTimer.
+func (s *session) ackDue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ackArmed, s.ackNow = false, true
+	s.changed.Broadcast()
+}
+
+// noteFirst remembers which end was first to have sent everything. s.mu is held.
+func (s *session) noteFirst(what string) {
+	if s.first == "" {
+		s.first = what
+	}
+}
+
+// writeFailed is called when conn takes no more bytes. That is mostly because
+// its other end has closed it, and what it had to say before is then still to
+// be read.
+func (s *session) writeFailed(err error) {
+	if _, ok := s.conn.(halfCloser); ok && s.conn.SetReadDeadline(time.Now().Add(s.drain)) == nil {
+		s.reading.Wait()
+	}
+	s.connFailed(err)
+}
+
+// connFailed ends the session once the peer has everything that was read from
+// conn before.
+func (s *session) connFailed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return
+	}
+	if s.broken != nil {
+		err = s.broken
+	}
+	e := brokenConn(err)
+	s.failed = &e
+	s.changed.Broadcast()
+}
+
+// brokenConn is the ending of a tunnel whose connection failed.
+func brokenConn(err error) ending {
+	reason := "the connection failed"
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		reason = "the connection was reset"
+	}
+	return ending{websocket.StatusInternalError, reason, fmt.Errorf("%s: %w", reason, err)}
+}
+
+// limit ends the session at its limits.
+func (s *session) limit() {
+	idle, stop := every(s.opts.IdleTimeout / idleChecks)
+	defer stop()
+	old, stop := every(s.opts.MaxLifetime)
+	defer stop()
+	var moved int64
+	quiet := 0
+	for {
+		select {
+		case <-s.ending:
+			return
+		case <-idle:
+			if now := s.moved.Load(); now != moved {
+				moved, quiet = now, 0
+			} else if quiet++; quiet == idleChecks {
+				s.finish(idleFor(s.opts.IdleTimeout))
+			}
+		case <-old:
+			s.finish(openFor(s.opts.MaxLifetime))
+		}
+	}
+}
+
+// abort cuts the WebSocket of a session that is over.
+func (s *session) abort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attached != nil {
+		s.attached.lose(net.ErrClosed)
+	}
+}

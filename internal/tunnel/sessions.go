@@ -1,0 +1,228 @@
+package tunnel
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"nhooyr.io/websocket"
+)
+
+// What a Sessions holds at most for clients that are away. When one of these is
+// exceeded, the sessions that have waited longest end.
+const (
+	maxHeld         = 4096
+	maxHeldPerOwner = 256
+	maxMemory       = 256 << 20 // bytes in the queues of all sessions, attached ones included
+)
+
+// lastWord is how long a session is held of which both connections have ended,
+// and only the client may not know.
+const lastWord = 30 * time.Second
+
+// Sessions are a server's tunnels that survive the loss of their WebSocket. It
+// outlives configs: a session may be resumed under a later one. NewSessions
+// makes one.
+type Sessions struct {
+	mu     sync.Mutex
+	known  map[sessionID]*hosted
+	held   []*hosted // those without a WebSocket, the longest first
+	memory budget
+
+	maxHeld, maxHeldPerOwner int
+	lastWord                 time.Duration
+}
+
+// NewSessions gives a server's Sessions, without any yet.
+func NewSessions() *Sessions {
+	return &Sessions{
+		known:  make(map[sessionID]*hosted),
+		memory: budget{most: maxMemory}, maxHeld: maxHeld, maxHeldPerOwner: maxHeldPerOwner,
+		lastWord: lastWord,
+	}
+}
+
+// Owner is whose a session is. A request can resume it if its Owner is the same.
+type Owner struct {
+	Route string // the rule and the address that it was asked for
+	User  string // as auth has it; "" for nobody
+}
+
+// Opening is what a session begins with.
+type Opening struct {
+	Options
+	Owner  Owner
+	Client string        // the client's IP address; it counts for clients without a user
+	Hold   time.Duration // how long a lost client is waited for; 0: not at all
+	Log    *slog.Logger  // is told when the session is lost and found
+}
+
+// hosted is a session on the server. Sessions.mu guards what has no other note.
+type hosted struct {
+	*session
+	Opening
+	id     sessionID
+	tokens tokens // under session.mu
+	expiry *time.Timer
+	holds  int       // how often it was held, so that a late expiry is known as such
+	since  time.Time // when it was held; zero while it is not
+}
+
+// Open makes a session of ws, whose peer must have chosen its protocol, and conn,
+// and returns when it is over and both are closed, as Join does. That includes
+// the time in which the client is waited for.
+func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening) (Stats, error) {
+	s := &hosted{session: newSession(conn, o.Options), Opening: o}
+	s.out.budget, s.in.budget, s.relieve = &r.memory, &r.memory, r.relieve
+	_, _ = rand.Read(s.id[:])
+	r.mu.Lock()
+	r.known[s.id] = s
+	r.mu.Unlock()
+
+	s.start()
+	a := newAttachment(s.session, ws)
+	var first sync.WaitGroup
+	if s.attach(a, func() bool { s.welcome(a); return true }) {
+		first.Go(func() { r.carry(s, a) })
+	}
+	select {
+	case <-s.ending:
+	case <-ctx.Done():
+		s.finish(ending{code: websocket.StatusGoingAway, reason: context.Cause(ctx).Error()})
+	}
+	r.forget(s)
+	stop := context.AfterFunc(ctx, s.abort)
+	defer stop()
+	stats := s.close()
+	first.Wait()
+	return stats, s.end.err
+}
+
+// welcome prepares the first message of a, with a new token. s.mu is held.
+func (s *hosted) welcome(a *attachment) {
+	m := message{kind: kindWelcome, session: s.id, token: s.tokens.renew(), offset: s.received(), hold: s.Hold}
+	a.hello = m.append(nil)
+	a.heard = s.tokens.confirm
+}
+
+// carry runs an attachment of s, and holds s when it is lost.
+func (r *Sessions) carry(s *hosted, a *attachment) {
+	why := a.carry()
+	s.mu.Lock()
+	replaced, over := a.attempt != s.attempt, s.over
+	s.mu.Unlock()
+	switch {
+	case over, replaced:
+		return
+	case s.Hold <= 0:
+		s.finish(s.given(why))
+		return
+	}
+	if _, closing := s.closing(); !closing {
+		s.Log.Info("tunnel lost", "held", s.Hold, "error", why)
+	}
+	r.hold(s, a)
+}
+
+// errCrowded is why a session ends when one of the maxima is exceeded.
+var errCrowded = errors.New("the client was away, and others needed the room")
+
+// hold keeps s, which has lost a, until its client comes back, for a while.
+func (r *Sessions) hold(s *hosted, a *attachment) {
+	r.mu.Lock()
+	s.mu.Lock()
+	replaced := a.attempt != s.attempt
+	s.mu.Unlock()
+	if replaced || r.known[s.id] != s {
+		r.mu.Unlock()
+		return // back, or over, in the meantime
+	}
+	s.since = time.Now()
+	s.holds++
+	n := s.holds
+	wait := s.Hold
+	if _, closing := s.closing(); closing {
+		wait = min(wait, r.lastWord)
+	}
+	s.expiry = time.AfterFunc(wait, func() { r.expire(s, n) })
+	r.held = append(r.held, s)
+	victims := r.surplus(s)
+	r.mu.Unlock()
+	for _, v := range victims {
+		v.finish(v.given(errCrowded))
+	}
+}
+
+// surplus takes those out of held that are too many after s was added. r.mu is
+// held.
+func (r *Sessions) surplus(s *hosted) (victims []*hosted) {
+	same, oldest := 0, (*hosted)(nil)
+	for _, h := range r.held {
+		if h.Owner.User == s.Owner.User && (s.Owner.User != "" || h.Client == s.Client) {
+			same++
+			if oldest == nil {
+				oldest = h
+			}
+		}
+	}
+	if same > r.maxHeldPerOwner {
+		victims = append(victims, oldest)
+		r.release(oldest)
+	}
+	if len(r.held) > r.maxHeld {
+		victims = append(victims, r.held[0])
+		r.release(r.held[0])
+	}
+	return victims
+}
+
+// relieve ends the session that has been held longest, if the queues of all hold
+// too much.
+func (r *Sessions) relieve() {
+	r.mu.Lock()
+	if len(r.held) == 0 || !r.memory.exceeded() {
+		r.mu.Unlock()
+		return
+	}
+	victim := r.held[0]
+	r.release(victim)
+	r.mu.Unlock()
+	victim.finish(victim.given(errCrowded))
+}
+
+// release takes s out of held. r.mu is held.
+func (r *Sessions) release(s *hosted) {
+	for i, h := range r.held {
+		if h == s {
+			r.held = append(r.held[:i], r.held[i+1:]...)
+			s.expiry.Stop()
+			s.since = time.Time{}
+			return
+		}
+	}
+}
+
+// expire ends a session whose client did not come back in time.
+func (r *Sessions) expire(s *hosted, holds int) {
+	r.mu.Lock()
+	late := s.holds != holds || s.since.IsZero()
+	if !late {
+		r.release(s)
+	}
+	r.mu.Unlock()
+	if !late {
+		s.finish(s.given(fmt.Errorf("the client did not come back within %v", s.Hold)))
+	}
+}
+
+func (r *Sessions) forget(s *hosted) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, s.id)
+	r.release(s)
+}
