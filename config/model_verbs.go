@@ -71,6 +71,7 @@ type Websockify struct {
 	IdleTimeout time.Duration  // 0 means none
 	MaxLifetime time.Duration  // 0 means none
 	MaxTunnels  int            // 0 means no limit
+	Resume      *time.Duration // nil means 5 min; 0 means off
 	// ProxyProtocol is "", "v1" or "v2".
 	ProxyProtocol Text
 }

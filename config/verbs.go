@@ -152,6 +152,8 @@ var websockifyTable = table[Websockify]{keys: []key[Websockify]{
 		"0", "how long a tunnel may live; 0 is for ever"),
 	in("maxTunnels", whole(0, 1_000_000), func(v *Websockify) *int { return &v.MaxTunnels },
 		"0", "tunnels of this rule at a time; 0 is no limit"),
+	in("resume", optional(duration), func(v *Websockify) **time.Duration { return &v.Resume },
+		"5m", "how long a client that was cut off may take to come back; 0 is off"),
 	in("proxyProtocol", choice("v1", "v2"), func(v *Websockify) *Text { return &v.ProxyProtocol },
 		"off", "tell the target the client's address by the PROXY protocol"),
 }}

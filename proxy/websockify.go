@@ -32,13 +32,18 @@ type Websockify struct {
 	MaxLifetime time.Duration // 0 means none
 	MaxTunnels  int           // open at once through this rule; 0 means no limit
 
+	// Resume is how long the target's connection is kept for a client that has
+	// lost its own and can come back; 0 means not at all.
+	Resume time.Duration
+
 	// ProxyProtocol is "v1" or "v2" to tell the target the client's address in
 	// a PROXY protocol header, or "".
 	ProxyProtocol string
 
-	Errors  *ErrorPage
-	Tunnels *tunnel.Registry
-	Log     *slog.Logger
+	Errors   *ErrorPage
+	Tunnels  *tunnel.Registry
+	Sessions *tunnel.Sessions // of the server, as a later config may resume what this one opens
+	Log      *slog.Logger
 
 	lookup lookupFunc // nil: the system's resolver
 	dial   dialFunc   // nil: net.Dialer's
@@ -51,6 +56,10 @@ type Websockify struct {
 func (h *Websockify) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	if err := h.check(r, m); err != nil {
 		h.refuse(w, r, m, h.Target.Text, err)
+		return
+	}
+	if tunnel.WantsResume(r) {
+		h.resume(w, r, m)
 		return
 	}
 	if open := h.open.Add(1); h.MaxTunnels > 0 && open > int64(h.MaxTunnels) {
@@ -120,13 +129,24 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 		return
 	}
 	log.Info("tunnel open", "address", conn.RemoteAddr())
-	stats, err := tunnel.Join(ctx, ws, conn, tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime})
+	stats, err := h.carry(ctx, ws, conn, tunnel.Opening{
+		Options: tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime},
+		Owner:   h.owner(m), Client: m.Client.String(), Hold: h.Resume, Log: log,
+	})
 	m.BytesIn, m.BytesOut = stats.Received, stats.Sent
 	closed := []any{"in", stats.Received, "out", stats.Sent, "duration", stats.Duration.Round(time.Millisecond), "reason", stats.Reason}
 	if err != nil {
 		closed = append(closed, "error", err)
 	}
 	log.Info("tunnel closed", closed...)
+}
+
+// carry copies until the tunnel ends, in the protocol that ws has chosen.
+func (h *Websockify) carry(ctx context.Context, ws *tunnel.Conn, conn net.Conn, o tunnel.Opening) (tunnel.Stats, error) {
+	if ws.CanResume() {
+		return h.Sessions.Open(ctx, ws, conn, o)
+	}
+	return tunnel.Join(ctx, ws, conn, o.Options)
 }
 
 // refuse answers with the status and reason of err, and logs it.

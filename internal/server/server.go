@@ -29,9 +29,10 @@ type Server struct {
 	// the new user's. Its error is Apply's.
 	DropPrivileges func(paths []string) error
 
-	log     *slog.Logger
-	tunnels tunnel.Registry
-	shared  *resources
+	log      *slog.Logger
+	tunnels  tunnel.Registry
+	sessions *tunnel.Sessions
+	shared   *resources
 
 	mu        sync.Mutex // held by Apply and Shutdown
 	current   *Generation
@@ -43,7 +44,7 @@ type Server struct {
 
 // New makes a server that listens nowhere yet. It tells log what happens.
 func New(log *slog.Logger) *Server {
-	return &Server{log: log, shared: newResources(log), listeners: make(map[string]*listener)}
+	return &Server{log: log, sessions: tunnel.NewSessions(), shared: newResources(log), listeners: make(map[string]*listener)}
 }
 
 // NewDry makes a server that only builds, for looking at what comes of a

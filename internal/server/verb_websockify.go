@@ -13,6 +13,9 @@ import (
 // proxies and address translators on the way forget a silent connection.
 const defaultPing = 25 * time.Second
 
+// defaultResume is how long a tunnel's client may be away and come back.
+const defaultResume = 5 * time.Minute
+
 func (b *builder) websockify(v *config.Websockify, at place, next router.Handler) router.Handler {
 	h := &proxy.Websockify{
 		DialTimeout:   v.DialTimeout,
@@ -22,7 +25,9 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 		MaxTunnels:    v.MaxTunnels,
 		ProxyProtocol: v.ProxyProtocol.Value,
 		Errors:        at.errors,
+		Resume:        resumeTime(v),
 		Tunnels:       &b.server.tunnels,
+		Sessions:      b.server.sessions,
 		Log:           b.server.log,
 	}
 	for _, origin := range v.Origins {
@@ -87,4 +92,11 @@ func pingInterval(v *config.Websockify) time.Duration {
 		return defaultPing
 	}
 	return *v.Ping
+}
+
+func resumeTime(v *config.Websockify) time.Duration {
+	if v.Resume == nil {
+		return defaultResume
+	}
+	return *v.Resume
 }

@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"httpmaster/internal/tunnel"
+	"httpmaster/router"
+)
+
+// resume answers a request to go on with a tunnel whose WebSocket was lost. It
+// has come the way of every request of its rule, so auth and allow have let it
+// in; it gets the connection of a tunnel that the same user has opened under the
+// same rule for the same target.
+func (h *Websockify) resume(w http.ResponseWriter, r *http.Request, m *router.Match) {
+	client := logAddress(clientAddress(r, m))
+	log := h.Log.With("rule", ruleName(m), "client", client)
+	ws, err := tunnel.Accept(w, r)
+	if err == nil {
+		err = h.Sessions.Resume(ws, tunnel.Resuming{
+			Owner: h.owner(m), Client: client,
+			Allowed: func(target net.Addr) bool { return h.mayKeep(m, target) },
+		})
+	}
+	if err != nil {
+		log.Warn("tunnel not resumed", "reason", err)
+	}
+}
+
+// owner is what must be the same for a request to get to a session.
+func (h *Websockify) owner(m *router.Match) tunnel.Owner {
+	pattern, target, scheme := "", h.Target.Text, "ws"
+	if m.Rule != nil {
+		pattern = m.Rule.Pattern.String()
+	}
+	if m.TLS {
+		scheme = "wss"
+	}
+	// The dial has found out whether these are addresses; equal texts suffice.
+	if h.Target.Scheme == "unix" {
+		path, _ := h.Target.Socket(m)
+		target += " " + path
+	} else if host, port, err := h.Target.Address(m); err == nil {
+		target += " " + net.JoinHostPort(host, port)
+	}
+	return tunnel.Owner{Route: strings.Join([]string{scheme, m.Host, pattern, target}, "\n"), User: m.User}
+}
+
+// mayKeep says whether a tunnel may still be connected to an address that it was
+// once allowed to connect to.
+func (h *Websockify) mayKeep(m *router.Match, target net.Addr) bool {
+	if h.Target.Scheme == "unix" {
+		return h.Allow == nil
+	}
+	if h.Allow == nil && !h.Target.FromRequest() {
+		return true
+	}
+	at, err := netip.ParseAddrPort(target.String())
+	if err != nil {
+		return false
+	}
+	host, _, err := h.Target.Address(m)
+	if err != nil {
+		return false
+	}
+	named := false
+	if _, err := netip.ParseAddr(host); err != nil {
+		name, _, err := router.CanonicalHost(host)
+		if err != nil {
+			return false
+		}
+		if named, err = h.Allow.checkName(name, at.Port()); err != nil {
+			return false
+		}
+	}
+	_, err = h.Allow.checkAddress(at.Addr(), at.Port(), named)
+	return err == nil
+}
