@@ -178,12 +178,31 @@ func reason(err error) string {
 }
 
 // explainEnd says why an open tunnel broke.
-func explainEnd(err error) *failure {
-	if closed, ok := errors.AsType[*tunnel.CloseError](err); ok {
-		if said := clean(closed.Reason); said != "" {
-			return &failure{"the server closed the tunnel: " + said, exitBroken}
-		}
-		return &failure{fmt.Sprintf("the server closed the tunnel with code %d", closed.Code), exitBroken}
+func (c *client) explainEnd(err error) *failure {
+	said, code := "", 0
+	lost, isLost := errors.AsType[*tunnel.NotResumedError](err)
+	closed, isClosed := errors.AsType[*tunnel.CloseError](err)
+	reset, isReset := errors.AsType[*tunnel.ResetError](err)
+	switch {
+	case isLost:
+		return &failure{"the session cannot be resumed: " + c.explainLoss(lost.Err), exitBroken}
+	case isClosed:
+		said, code = clean(closed.Reason), closed.Code
+	case isReset:
+		said = clean(reset.Reason)
+	default:
+		return &failure{clean(err.Error()), exitBroken}
 	}
-	return &failure{clean(err.Error()), exitBroken}
+	if said != "" {
+		return &failure{"the server closed the tunnel: " + said, exitBroken}
+	}
+	return &failure{fmt.Sprintf("the server closed the tunnel with code %d", code), exitBroken}
+}
+
+// explainLoss says why a session could not be resumed.
+func (c *client) explainLoss(err error) string {
+	if away, ok := errors.AsType[*tunnel.AwayError](err); ok {
+		return fmt.Sprintf("there was no connection for %v: %s", away.Waited, c.explain(away.Err).text)
+	}
+	return clean(err.Error())
 }

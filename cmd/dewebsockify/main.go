@@ -59,12 +59,15 @@ Examples:
       (ssh itself puts host and port for %h and %p)
 
 HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured. Every local connection gets a
-tunnel of its own. A WebSocket cannot be closed in one direction only: the tunnel
-ends as soon as one end, or stdin, does.
+tunnel of its own. When http-master is at the other end and the connection to it
+is lost, dewebsockify reconnects for as long as the server waits (5 minutes, if it
+is not configured otherwise), and the tunnel goes on with nothing lost. The end of
+stdin is passed on, and the tunnel ends when the server has sent everything. Other
+servers can do neither: the tunnel ends with the connection, or with stdin.
 
 Exit codes:
   0  stopped by a signal; with -, the tunnel ended normally
-  1  with -, the tunnel broke
+  1  with -, the tunnel broke, and could not be resumed
   2  the command line is wrong
   3  with -, the server or the proxy cannot be reached
   4  with -, the server answered with an HTTP status that is no tunnel
@@ -80,11 +83,15 @@ const dialTimeout = 30 * time.Second
 // pingInterval keeps middleboxes from forgetting an idle tunnel.
 const pingInterval = 25 * time.Second
 
+// sessionPing is the same where the loss of the connection is not the end, and
+// is to be noticed soon: two pings without an answer.
+const sessionPing = 15 * time.Second
+
 var errStopped = errors.New("the client was stopped")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // ssh ends its ProxyCommand with SIGHUP
+	context.AfterFunc(ctx, stop)                                                                           // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -132,9 +139,17 @@ func (c *client) forward(ctx context.Context, conn net.Conn) *failure {
 		}
 		return c.explain(err)
 	}
-	_, err = tunnel.Join(ctx, ws, conn, tunnel.Options{Ping: pingInterval})
+	ping := pingInterval
+	if ws.CanResume() {
+		ping = sessionPing
+	}
+	_, err = tunnel.Forward(ctx, ws, conn, tunnel.Options{Ping: ping}, tunnel.Reconnect{
+		Dial:    c.redial,
+		Lost:    func(why error) { c.log.Printf("%s; reconnecting", clean(why.Error())) },
+		Resumed: func(after time.Duration) { c.log.Printf("resumed after %v", after.Round(100*time.Millisecond)) },
+	})
 	if err != nil {
-		return explainEnd(err)
+		return c.explainEnd(err)
 	}
 	return nil
 }
@@ -142,5 +157,13 @@ func (c *client) forward(ctx context.Context, conn net.Conn) *failure {
 func (c *client) dial(ctx context.Context) (*tunnel.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return c.dialer.Dial(ctx, c.url.String())
+	return c.dialer.DialSession(ctx, c.url.String())
+}
+
+// redial opens a WebSocket for a session that has lost its own. Everything is
+// looked up anew: the network may be another one.
+func (c *client) redial(ctx context.Context) (*tunnel.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return c.dialer.DialResume(ctx, c.url.String())
 }

@@ -45,7 +45,7 @@ func (c *Conn) readMessage(take func(message) error) error {
 }
 
 // firstMessage reads the peer's first message, which must not be data. A RESET
-// is a *resetError.
+// is a *ResetError.
 func (c *Conn) firstMessage(want kind) (first message, err error) {
 	guard := time.AfterFunc(handshakeWait, func() { c.link.abort(errSilent) })
 	defer guard.Stop()
@@ -55,7 +55,7 @@ func (c *Conn) firstMessage(want kind) (first message, err error) {
 			first = m
 			return nil
 		case kindReset:
-			return &resetError{m.code, m.reason}
+			return &ResetError{m.code, m.reason}
 		}
 		return fmt.Errorf("%w: the first is of type %d", errMessage, m.kind)
 	})
@@ -98,7 +98,7 @@ func (a *attachment) take(m message) error {
 		s.noteFirst("the WebSocket peer closed")
 		return nil
 	case kindReset:
-		err := &resetError{m.code, m.reason}
+		err := &ResetError{m.code, m.reason}
 		s.told = true
 		s.finishLocked(ending{reason: err.Error(), err: err})
 		return nil

@@ -40,6 +40,17 @@ type NotResumedError struct{ Err error }
 func (e *NotResumedError) Error() string { return "the session cannot be resumed: " + e.Err.Error() }
 func (e *NotResumedError) Unwrap() error { return e.Err }
 
+// AwayError says that no connection could be made for as long as the server waits.
+type AwayError struct {
+	Waited time.Duration
+	Err    error // of the last attempt
+}
+
+func (e *AwayError) Error() string {
+	return fmt.Sprintf("there was no connection for %v: %v", e.Waited, e.Err)
+}
+func (e *AwayError) Unwrap() error { return e.Err }
+
 // Forward makes a tunnel of ws and conn as Join does, and owns both. When ws
 // came of DialSession and the server holds sessions, the loss of a WebSocket is
 // not the end: Forward opens another, for as long as the server waits, and
@@ -133,7 +144,7 @@ func (f *forwarder) reconnect(ctx context.Context, delay time.Duration, lost tim
 // hopeless gives the ending of a session that another attempt would not save,
 // after one that failed with err.
 func (f *forwarder) hopeless(err error, away time.Duration) *ending {
-	reset, refused := errors.AsType[*resetError](err)
+	reset, refused := errors.AsType[*ResetError](err)
 	end, closing := f.closing()
 	switch {
 	case closing && (refused || away > hopelessWait):
@@ -141,10 +152,10 @@ func (f *forwarder) hopeless(err error, away time.Duration) *ending {
 	case closing:
 		return nil
 	case refused && reset.code == resetUnknown:
-		err = errors.New(reset.reason)
+		err = errors.New(reset.Reason)
 	case refused, errors.Is(err, ErrNoSessions):
 	case away > f.hold:
-		err = fmt.Errorf("there was no connection for %v: %w", f.hold, err)
+		err = &AwayError{f.hold, err}
 	default:
 		return nil
 	}
@@ -188,7 +199,7 @@ func (f *forwarder) welcome(ws *Conn, attempt uint32) (*attachment, error) {
 		return f.acked() <= m.offset && m.offset <= f.outEnd()
 	})
 	if !ok {
-		return nil, &resetError{resetUnknown, "the server has lost count of what it received"}
+		return nil, &ResetError{resetUnknown, "the server has lost count of what it received"}
 	}
 	return a, nil
 }

@@ -53,6 +53,7 @@ type session struct {
 	inEnded  bool  // a FIN was received and stands at in.end
 	inDone   bool  // ... and was passed on to conn
 
+	written  int64   // what conn has taken
 	sent     uint64  // the furthest byte that was ever sent
 	ackNow   bool    // ackDelay has passed
 	ackArmed bool    // ackTimer runs
@@ -115,7 +116,7 @@ func (s *session) close() Stats {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := Stats{Received: int64(s.in.start), Sent: int64(s.sent), Duration: time.Since(s.started), Reason: s.end.reason}
+	stats := Stats{Received: s.written, Sent: int64(s.sent), Duration: time.Since(s.started), Reason: s.end.reason}
 	s.out.clear()
 	s.in.clear()
 	return stats
@@ -312,6 +313,7 @@ func (s *session) passedOn(n int, fin bool, err error) {
 	s.broken = err
 	s.in.drop(s.in.start + uint64(n))
 	s.writing = false
+	s.written += int64(n)
 	s.moved.Add(int64(n))
 	s.inDone = fin
 	if !s.ackArmed && !s.over {
@@ -338,12 +340,31 @@ func (s *session) noteFirst(what string) {
 
 // writeFailed is called when conn takes no more bytes. That is mostly because
 // its other end has closed it, and what it had to say before is then still to
-// be read.
+// be read. Until the peer has learned of it, what it sends is acknowledged and
+// thrown away: it may be in the same situation, and each wait for the other.
 func (s *session) writeFailed(err error) {
-	if _, ok := s.conn.(halfCloser); ok && s.conn.SetReadDeadline(time.Now().Add(s.drain)) == nil {
-		s.reading.Wait()
+	if _, ok := s.conn.(halfCloser); !ok || s.conn.SetReadDeadline(time.Now().Add(s.drain)) != nil {
+		s.connFailed(err)
 	}
-	s.connFailed(err)
+	s.pumps.Go(func() {
+		s.reading.Wait()
+		s.connFailed(err)
+	})
+	for {
+		p, ok := s.nextDelivery()
+		if !ok || p == nil {
+			return
+		}
+		s.discard(len(p))
+	}
+}
+
+func (s *session) discard(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = false
+	s.in.drop(s.in.start + uint64(n))
+	s.changed.Broadcast()
 }
 
 // connFailed ends the session once the peer has everything that was read from

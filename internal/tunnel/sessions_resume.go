@@ -20,7 +20,7 @@ type Resuming struct {
 
 // errUnknown is what a client reads whose session is not there, or not its own:
 // which of the two, is not for everybody to know.
-var errUnknown = &resetError{resetUnknown, "the server does not know it; it was restarted, or has waited too long"}
+var errUnknown = &ResetError{resetUnknown, "the server does not know it; it was restarted, or has waited too long"}
 
 // Resume lets a session go on over ws, which it owns, and returns when ws has
 // ended. The error says why it could not be resumed; the client has been told.
@@ -69,7 +69,7 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 	if !q.Allowed(s.conn.RemoteAddr()) {
 		const reason = "its target is no longer allowed"
 		s.finish(ending{websocket.StatusPolicyViolation, reason, errors.New(reason)})
-		return &resetError{resetUnknown, reason}
+		return &ResetError{resetUnknown, reason}
 	}
 	r.mu.Lock()
 	var away time.Duration
@@ -91,7 +91,7 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 	if invalid {
 		const reason = "the client has lost count of what it received"
 		s.finish(ending{websocket.StatusProtocolError, reason, errProtocol})
-		return &resetError{resetUnknown, reason}
+		return &ResetError{resetUnknown, reason}
 	}
 	if !attached {
 		return errStale
@@ -103,8 +103,8 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 
 // refuse ends a WebSocket that cannot go on with a session.
 func (c *Conn) refuse(err error) {
-	if reset, ok := errors.AsType[*resetError](err); ok {
-		_ = c.write(websocket.MessageBinary, message{kind: kindReset, code: reset.code, reason: reset.reason}.append(nil))
+	if reset, ok := errors.AsType[*ResetError](err); ok {
+		_ = c.write(websocket.MessageBinary, message{kind: kindReset, code: reset.code, reason: reset.Reason}.append(nil))
 	}
 	c.link.expectClose(false)
 	_ = c.ws.Close(websocket.StatusPolicyViolation, "")

@@ -156,15 +156,15 @@ func (m *message) parseBody(body []byte) error {
 	return nil
 }
 
-// resetError is a RESET that came from the peer.
-type resetError struct {
+// ResetError says that the peer has ended a session before its end.
+type ResetError struct {
 	code   resetCode
-	reason string
+	Reason string // as the peer sent it
 }
 
-func (e *resetError) Error() string {
+func (e *ResetError) Error() string {
 	if e.code == resetUnknown {
-		return "the session cannot be resumed: " + e.reason
+		return "the session cannot be resumed: " + e.Reason
 	}
-	return fmt.Sprintf("the other end broke the tunnel off: %q", e.reason)
+	return fmt.Sprintf("the other end broke the tunnel off: %q", e.Reason)
 }
