@@ -56,7 +56,7 @@ func TestExplainEnd(t *testing.T) {
 		{&tunnel.CloseError{Code: 4000}, "the server closed the tunnel with code 4000"},
 		{&tunnel.ResetError{Reason: "idle for 1h\x1b"}, "the server closed the tunnel: idle for 1h"},
 		{&tunnel.NotResumedError{Err: errors.New("the server does not know it")}, "the session cannot be resumed: the server does not know it"},
-		{&tunnel.NotResumedError{Err: &tunnel.AwayError{Waited: time.Minute, Err: &tunnel.RefusedError{Status: 502}}}, "the session cannot be resumed: there was no connection for 1m0s: the server answered 502 Bad Gateway"},
+		{&tunnel.NotResumedError{Err: &tunnel.AwayError{Waited: time.Minute, Err: &tunnel.RefusedError{Status: 502}}}, "the session cannot be resumed: there was no connection for 1m0s: the server refused the tunnel: 502 Bad Gateway"},
 		{errors.New("the WebSocket connection was lost: x\ny"), "the WebSocket connection was lost: x y"},
 	}
 	for _, test := range tests {

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,10 +31,11 @@ const patience = 30 * time.Second
 // tunnels answers every WebSocket with a tunnel to a TCP connection whose other
 // end is served by serve.
 type tunnels struct {
-	serve func(conn net.Conn)
-	ended chan error // what each tunnel's Join gave
-	stop  error      // makes every tunnel end at once, as of a server that stops
-	wg    sync.WaitGroup
+	sessions *tunnel.Sessions
+	serve    func(conn net.Conn)
+	ended    chan error // what each tunnel's Join gave
+	stop     error      // makes every tunnel end at once, as of a server that stops
+	wg       sync.WaitGroup
 }
 
 func (s *tunnels) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +59,11 @@ func (s *tunnels) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.stop != nil {
 		cancel(s.stop)
 	}
-	_, err = tunnel.Join(ctx, ws, near, tunnel.Options{})
+	if ws.CanResume() {
+		_, err = s.sessions.Open(ctx, ws, near, tunnel.Opening{Log: slog.New(slog.DiscardHandler)})
+	} else {
+		_, err = tunnel.Join(ctx, ws, near, tunnel.Options{})
+	}
 	s.ended <- err
 }
 
@@ -79,7 +85,7 @@ func tcpPair() (near, far net.Conn, err error) {
 // newTunnels gives a handler, and waits at the end of the test for what it has
 // started.
 func newTunnels(t *testing.T, serve func(conn net.Conn)) *tunnels {
-	s := &tunnels{serve: serve, ended: make(chan error, 100)}
+	s := &tunnels{serve: serve, sessions: tunnel.NewSessions(), ended: make(chan error, 100)}
 	t.Cleanup(s.wg.Wait)
 	return s
 }

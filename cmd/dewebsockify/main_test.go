@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"httpmaster/internal/tunnel"
@@ -60,12 +61,11 @@ func TestListening(t *testing.T) {
 	}
 
 	p.stop()
-	if _, err := io.ReadAll(second); err != nil {
-		t.Errorf("the second ends with %v", err)
+	if _, err := io.ReadAll(second); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the second ends with %v, but it was cut off", err)
 	}
-	closed, ok := errors.AsType[*tunnel.CloseError](<-server.ended)
-	if !ok || *closed != (tunnel.CloseError{Code: 1001, Reason: "the client was stopped"}) {
-		t.Errorf("the server saw %v", closed)
+	if reset, ok := errors.AsType[*tunnel.ResetError](<-server.ended); !ok || reset.Reason != "the client was stopped" {
+		t.Errorf("the server saw %v", reset)
 	}
 	if code, rest := p.exit(); code != 0 || rest != "" {
 		t.Errorf("exit code %d, %q", code, rest)
@@ -181,7 +181,7 @@ func TestStdioStopped(t *testing.T) {
 	if code, rest := p.exit(); code != 0 || rest != "" {
 		t.Errorf("exit code %d, %q", code, rest)
 	}
-	if closed, ok := errors.AsType[*tunnel.CloseError](<-server.ended); !ok || closed.Code != 1001 {
-		t.Errorf("the server saw %v", closed)
+	if reset, ok := errors.AsType[*tunnel.ResetError](<-server.ended); !ok || reset.Reason != "the client was stopped" {
+		t.Errorf("the server saw %v", reset)
 	}
 }

@@ -188,8 +188,11 @@ func (f *forwarder) resume(ctx context.Context) (*attachment, error) {
 // welcome waits for the server's first message and makes an attachment of ws.
 func (f *forwarder) welcome(ws *Conn, attempt uint32) (*attachment, error) {
 	m, err := ws.firstMessage(kindWelcome)
-	if err != nil {
+	if _, reset := errors.AsType[*ResetError](err); reset {
 		return nil, err
+	}
+	if err != nil {
+		return nil, lostError(err)
 	}
 	f.id, f.token, f.hold = m.session, m.token, m.hold
 	a := newAttachment(f.session, ws)

@@ -92,12 +92,13 @@ func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening)
 	}
 	select {
 	case <-s.ending:
+		// Closing can take a while; whoever wants the tunnel gone now need not wait.
+		stop := context.AfterFunc(ctx, s.abort)
+		defer stop()
 	case <-ctx.Done():
 		s.finish(ending{code: websocket.StatusGoingAway, reason: context.Cause(ctx).Error()})
 	}
 	r.forget(s)
-	stop := context.AfterFunc(ctx, s.abort)
-	defer stop()
 	stats := s.close()
 	first.Wait()
 	return stats, s.end.err
