@@ -113,7 +113,7 @@ func (c *cutter) after(n int64) {
 
 // resumable starts a server with a tunnel to target, a cutter before it, and
 // dewebsockify, and gives a connection through them.
-func resumable(t *testing.T, target int) (*rulesSite, *cutter, *process, string) {
+func resumable(t *testing.T, target int) (*rules, *cutter, *process, string) {
 	t.Helper()
 	r := startRules(t, fmt.Sprintf("      \"/t\": \"websockify -> %d\"\n", target))
 	c := startCutter(t, r.address())
