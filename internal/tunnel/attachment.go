@@ -152,7 +152,11 @@ func (a *attachment) close() {
 			end.code = websocket.StatusNormalClosure
 		}
 		a.ws.link.expectClose(false)
-		_ = a.ws.ws.Close(end.code, cutReason(end.reason))
+		if a.ws.ws.Close(end.code, cutReason(end.reason)) == nil {
+			s.mu.Lock()
+			s.finishLocked(s.conclusion(end)) // Close has read the answer, and not receive
+			s.mu.Unlock()
+		}
 	}
 	a.ws.CloseNow()
 }

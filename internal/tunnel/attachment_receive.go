@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"nhooyr.io/websocket"
@@ -152,7 +153,7 @@ func (a *attachment) peerFailed(err error) {
 		err := &CloseError{Code: int(closed.Code), Reason: closed.Reason}
 		s.told = true
 		s.finishLocked(ending{reason: err.Error(), err: err})
-	case !isClose && a.ws.link.lost.Load() == nil && !a.gone:
+	case !isClose && a.ws.link.lost.Load() == nil && !a.gone && !errors.Is(err, net.ErrClosed):
 		// The library has found it in the frames, and said so.
 		s.told = true
 		s.finishLocked(ending{reason: "protocol error", err: fmt.Errorf("%w: %w", errProtocol, err)})
