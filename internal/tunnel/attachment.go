@@ -154,7 +154,9 @@ func (a *attachment) close() {
 		a.ws.link.expectClose(false)
 		if a.ws.ws.Close(end.code, cutReason(end.reason)) == nil {
 			s.mu.Lock()
-			s.finishLocked(s.conclusion(end)) // Close has read the answer, and not receive
+			if !a.gone && a.ws.link.lost.Load() == nil { // Close gives nil for these too
+				s.finishLocked(s.conclusion(end)) // Close has read the answer, and not receive
+			}
 			s.mu.Unlock()
 		}
 	}
