@@ -177,7 +177,7 @@ var conformanceCases = []conformanceCase{
 	{number: "§7.1.5", name: "end within a length", frames: []wire{{first: final | opBinary, claim: 1 << 20, cut: 5}}, cut: true, want: `"" no close lost`},
 	{number: "§7.1.5", name: "end within a ping", frames: []wire{{first: final | opPing, payload: "Hello", cut: 6}}, cut: true, want: `"" no close lost`},
 	{number: "§7.1.5", name: "end within a close", frames: []wire{{first: final | opClose, payload: "\x03\xe8", cut: 3}}, cut: true, want: `"" no close lost`},
-	{number: "§7.1.5", name: "end within a payload", frames: []wire{{first: final | opBinary, payload: "Hello", claim: 100}}, cut: true, want: `"Hello" no close lost`, server: `"\x7f\x9fMQX" no close lost`},
+	{number: "§7.1.5", name: "end within a payload", frames: []wire{{first: final | opBinary, payload: "Hello", claim: 100}}, cut: true, want: `"" no close lost`},
 }
 
 // accepted is a code that a peer may close with; it gets it back.

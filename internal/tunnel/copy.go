@@ -41,6 +41,12 @@ func (t *joined) deliver(message io.Reader) bool {
 	defer dataBuffers.put(buf)
 	for {
 		n, err := message.Read(buf)
+		if err != nil && err != io.EOF {
+			// Of a frame that was cut off, the library gives the last bytes
+			// as they came, masked: they are not data.
+			t.peerFailed(err)
+			return false
+		}
 		if n > 0 {
 			written, err := t.conn.Write(buf[:n])
 			t.received.Add(int64(written))
@@ -51,10 +57,6 @@ func (t *joined) deliver(message io.Reader) bool {
 		}
 		if err == io.EOF {
 			return true
-		}
-		if err != nil {
-			t.peerFailed(err)
-			return false
 		}
 	}
 }
