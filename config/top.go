@@ -36,6 +36,7 @@ var topTable = table[Config]{
 		in("trustedProxies", networks, func(c *Config) *[]netip.Prefix { return &c.TrustedProxies },
 			"none", "peers whose X-Forwarded headers are believed"),
 		ignored[Config]("workerCount", "one process uses every processor"),
+		ignored[Config]("skipWorkerSessionResumption", "there are no workers; sessions resume by tickets"),
 		ignored[Config]("debug", "the check and explain commands show what was read"),
 		refused[Config]("logging", `write modules: {appLog: file} for the program's own log and middleware: ["log -> file"] for the access log`),
 	},

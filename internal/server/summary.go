@@ -15,7 +15,11 @@ func (g *Generation) Summary() []string {
 		if p.tls != nil {
 			b.WriteString(" with TLS")
 		}
-		fmt.Fprintf(&b, ": %s", count(p.rules, "rule"))
+		if p.rules == 0 {
+			b.WriteString(": one target for everything")
+		} else {
+			fmt.Fprintf(&b, ": %s", count(p.rules, "rule"))
+		}
 		if p.store != nil {
 			certificates := p.store.Summary()
 			certificates.ACME = p.byACME
