@@ -110,7 +110,8 @@ func parseMessage(b []byte) (message, error) {
 	}
 	m := message{kind: kind(b[0])}
 	body := b[1:]
-	length, exact := len(body), true
+	var length int
+	exact := true
 	switch m.kind {
 	case kindWelcome, kindResume:
 		length = len(m.session) + len(m.token) + 8 + 4
@@ -126,7 +127,8 @@ func parseMessage(b []byte) (message, error) {
 	if len(body) < length || exact && len(body) > length || len(b) > frameSize {
 		return message{}, fmt.Errorf("%w: one of type %d has %d bytes", errMessage, b[0], len(b))
 	}
-	return m, m.parseBody(body)
+	err := m.parseBody(body)
+	return m, err
 }
 
 // parseBody reads what follows the type; its length has been checked.
