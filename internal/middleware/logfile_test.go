@@ -263,7 +263,7 @@ func TestLogrotate(t *testing.T) {
 	if err != nil {
 		program = "/usr/sbin/logrotate"
 		if _, err := os.Stat(program); err != nil {
-			t.Skip("logrotate is not installed")
+			missing(t, "logrotate")
 		}
 	}
 	for _, mode := range []string{"create", "nocreate"} {

@@ -12,6 +12,11 @@
 // A WebSocket has no half-close (RFC 6455, 5.5.1): when either end says that it
 // has sent everything, what was sent until then is delivered and the tunnel ends
 // in both directions.
+//
+// Between http-master and dewebsockify a tunnel is a session instead, by the
+// protocol of docs/tunnel-protocol.md: it has a half-close, and goes on over
+// another WebSocket when the one below it is lost. Sessions is the server's side,
+// Forward the client's.
 package tunnel
 
 import (
