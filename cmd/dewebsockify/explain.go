@@ -27,6 +27,9 @@ func (c *client) explain(err error) *failure {
 	if refused, ok := errors.AsType[*tunnel.RefusedError](err); ok {
 		return &failure{c.explainRefusal(refused), exitRefused}
 	}
+	if broken, ok := errors.AsType[*tunnel.ProxyError](err); ok {
+		return &failure{explainProxy(broken), exitUnreachable}
+	}
 	if text := explainTLS(err, c.url); text != "" {
 		return &failure{"TLS: " + text, exitTLS}
 	}
@@ -40,12 +43,29 @@ func (c *client) explain(err error) *failure {
 		return &failure{fmt.Sprintf("the name %q cannot be looked up: %s", dns.Name, clean(dns.Err)), exitUnreachable}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{fmt.Sprintf("%s did not answer within %v", server, dialTimeout), exitUnreachable}
-	case isOp && op.Op == "proxyconnect":
-		return &failure{fmt.Sprintf("the proxy cannot be reached: %s", reason(op.Err)), exitUnreachable}
 	case isOp && op.Op == "dial":
 		return &failure{fmt.Sprintf("%s cannot be reached: %s", server, reason(err)), exitUnreachable}
 	}
 	return &failure{fmt.Sprintf("%s does not answer as a WebSocket does: %s", server, reason(err)), exitUnreachable}
+}
+
+// explainProxy says why nothing can be had of a proxy.
+func explainProxy(e *tunnel.ProxyError) string {
+	if e.Proxy == nil {
+		return fmt.Sprintf("HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used: %s", reason(e.Err))
+	}
+	if text := explainTLS(e.Err, e.Proxy); text != "" {
+		return "TLS with the proxy: " + text
+	}
+	op, isOp := errors.AsType[*net.OpError](e.Err)
+	dns, isDNS := errors.AsType[*net.DNSError](e.Err)
+	switch {
+	case isDNS:
+		return fmt.Sprintf("there is no proxy %q: %s", dns.Name, clean(dns.Err))
+	case isOp && op.Op == "dial":
+		return fmt.Sprintf("the proxy %s cannot be reached: %s", e.Proxy.Host, reason(e.Err))
+	}
+	return fmt.Sprintf("the proxy %s does not answer as an %s proxy does: %s", e.Proxy.Host, e.Proxy.Scheme, reason(e.Err))
 }
 
 // explainRefusal says what an HTTP status means, in the server's words where it
@@ -53,10 +73,8 @@ func (c *client) explain(err error) *failure {
 func (c *client) explainRefusal(e *tunnel.RefusedError) string {
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
 	switch {
-	case e.ByProxy && e.Status == http.StatusProxyAuthRequired:
-		return "the proxy wants a user and password: put them in HTTPS_PROXY, as http://user:password@proxy:port"
 	case e.ByProxy:
-		return fmt.Sprintf("the proxy refused to connect to %s: %s", c.url.Host, status)
+		return c.explainProxyRefusal(e, status)
 	case e.Location != "":
 		return fmt.Sprintf("the server redirects (%s) and redirects are not followed: use %s", status, webSocketURL(e.Location))
 	case e.Status == http.StatusUnauthorized && c.url.User == nil && c.dialer.Header["Authorization"] == nil:
@@ -70,6 +88,21 @@ func (c *client) explainRefusal(e *tunnel.RefusedError) string {
 	}
 	if e.Status < 300 || e.Status == http.StatusNotFound {
 		return text + ": there is no WebSocket at this path"
+	}
+	return text
+}
+
+// explainProxyRefusal says why a proxy does not connect to the server.
+func (c *client) explainProxyRefusal(e *tunnel.RefusedError, status string) string {
+	if e.Status == http.StatusProxyAuthRequired {
+		return "the proxy wants a user and password, or others than these: put them in --proxy or HTTPS_PROXY, as http://user:password@proxy:port"
+	}
+	text := "the proxy refused to connect to " + c.url.Host
+	if e.Status != 0 {
+		text += ": " + status
+	}
+	if said := firstLine(e.Body, status); said != "" {
+		text += ": " + said
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 func TestExplain(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	proxy := &url.URL{Scheme: "http", User: url.UserPassword("me", "secret"), Host: "proxy.lan:3128"}
 	tests := []struct {
 		name string
 		err  error
@@ -28,8 +30,13 @@ func TestExplain(t *testing.T) {
 		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), 3, "a.example:8443 cannot be reached: connection refused"},
 		{"no route", dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), 3, "a.example:8443 cannot be reached: connect: no route to host"},
 		{"no answer", fmt.Errorf("handshake: %w", context.DeadlineExceeded), 3, "a.example:8443 did not answer within 30s"},
-		{"proxy", &net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(syscall.ECONNREFUSED)}, 3, "the proxy cannot be reached: connection refused"},
-		{"proxy wants a password", &tunnel.RefusedError{Status: 407, ByProxy: true}, 4, "the proxy wants a user and password: put them in HTTPS_PROXY, as http://user:password@proxy:port"},
+		{"proxy", &tunnel.ProxyError{Proxy: proxy, Err: dial(syscall.ECONNREFUSED)}, 3, "the proxy proxy.lan:3128 cannot be reached: connection refused"},
+		{"no such proxy", &tunnel.ProxyError{Proxy: proxy, Err: dial(&net.DNSError{Err: "no such host", Name: "proxy.lan", IsNotFound: true})}, 3, `there is no proxy "proxy.lan": no such host`},
+		{"no proxy", &tunnel.ProxyError{Proxy: proxy, Err: io.ErrUnexpectedEOF}, 3, "the proxy proxy.lan:3128 does not answer as an http proxy does: unexpected EOF"},
+		{"proxy unclear", &tunnel.ProxyError{Err: errors.New("invalid proxy address")}, 3, "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used: invalid proxy address"},
+		{"proxy wants a password", &tunnel.RefusedError{Status: 407, ByProxy: true}, 4, "the proxy wants a user and password, or others than these: put them in --proxy or HTTPS_PROXY, as http://user:password@proxy:port"},
+		{"proxy refuses", &tunnel.RefusedError{Status: 403, ByProxy: true, Body: "403 Forbidden\nnot at work\n"}, 4, "the proxy refused to connect to a.example:8443: 403 Forbidden: not at work"},
+		{"SOCKS proxy refuses", &tunnel.RefusedError{ByProxy: true, Body: "connection refused"}, 4, "the proxy refused to connect to a.example:8443: connection refused"},
 		{"TLS alert", &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, 5, "TLS: a.example:8443 ended the handshake: tls: handshake failure"},
 		{"not HTTP", errors.New("malformed HTTP response \"SSH-2.0-\x1b\""), 3, `a.example:8443 does not answer as a WebSocket does: malformed HTTP response "SSH-2.0- "`},
 	}

@@ -272,7 +272,7 @@ func TestProxyUnreachable(t *testing.T) {
 	gone.Close()
 	t.Setenv("HTTPS_PROXY", gone.URL)
 	code, _, stderr := runOnce(t, "wss://myserver.example/x", "-")
-	if code != 3 || stderr != "dewebsockify: the proxy cannot be reached: connection refused\n" {
+	if code != 3 || stderr != "dewebsockify: the proxy "+strings.TrimPrefix(gone.URL, "http://")+" cannot be reached: connection refused\n" {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

@@ -19,18 +19,24 @@ import (
 type Dialer struct {
 	Header http.Header // sent with every handshake; a Host in it is the request's host
 	TLS    *tls.Config // for wss and https; nil means the defaults
-	// Proxy gives the HTTP proxy for a request, as in http.Transport; nil means
-	// none.
+	// Proxy gives the proxy for a request, as in http.Transport; nil means none.
+	// Its URL may have a user and password, and is one of http, https, socks5 and
+	// socks5h; the last two are the same, for the proxy looks up the server's name.
 	Proxy func(*http.Request) (*url.URL, error)
+	// ProxyTLS is for proxies that are spoken to over TLS; nil means the defaults.
+	ProxyTLS *tls.Config
+	// Net makes the TCP connections, to the server or to the proxy. It tries
+	// IPv4 soon after IPv6 (RFC 8305).
+	Net net.Dialer
 }
 
 // RefusedError is an HTTP answer that is not a WebSocket.
 type RefusedError struct {
-	Status   int    // such as 403
+	Status   int    // such as 403; 0 of a SOCKS proxy, which has a text for Body instead
 	Location string // of a redirect, made absolute; redirects are not followed
 	Body     string // the first bytes of the body, at most 1024, as the server sent them
-	// ByProxy is set when it was not the server but the HTTP proxy on the way
-	// that refused.
+	// ByProxy is set when it was not the server but the proxy on the way that
+	// refused.
 	ByProxy bool
 }
 
@@ -38,6 +44,9 @@ func (e *RefusedError) Error() string {
 	who := "server"
 	if e.ByProxy {
 		who = "proxy"
+	}
+	if e.Status == 0 {
+		return "the " + who + " refused: " + e.Body
 	}
 	return fmt.Sprintf("the %s answered %d %s", who, e.Status, http.StatusText(e.Status))
 }
@@ -71,12 +80,10 @@ func (d *Dialer) DialResume(ctx context.Context, address string) (*Conn, error) 
 var ErrNoSessions = errors.New("the server does not resume sessions")
 
 func (d *Dialer) dial(ctx context.Context, address string, protocols ...string) (*Conn, error) {
-	u := &upgrader{}
-	u.transport.Proxy = d.Proxy
+	u := &upgrader{dialer: d}
 	u.transport.TLSClientConfig = d.TLS
 	u.transport.DisableKeepAlives = true // a connection is taken over or of no more use
 	u.transport.MaxResponseHeaderBytes = 64 << 10
-	u.transport.OnProxyConnectResponse = checkProxy
 	u.transport.Protocols = new(http.Protocols) // an HTTP/2 connection cannot be taken over
 	u.transport.Protocols.SetHTTP1(true)
 	ws, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
@@ -92,14 +99,6 @@ func (d *Dialer) dial(ctx context.Context, address string, protocols ...string) 
 		return nil, dialError(resp, err)
 	}
 	return newConn(ws, u.link), nil
-}
-
-// checkProxy makes a proxy's refusal to connect a RefusedError.
-func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
-	if resp.StatusCode == http.StatusOK {
-		return nil
-	}
-	return &RefusedError{Status: resp.StatusCode, ByProxy: true}
 }
 
 // dialError says what a failed handshake came to.
@@ -124,11 +123,22 @@ func dialError(resp *http.Response, err error) error {
 // upgrader does one handshake and puts a link under the WebSocket that comes of
 // it.
 type upgrader struct {
+	dialer    *Dialer
 	transport http.Transport
 	link      *link
 }
 
 func (u *upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
+	var via *url.URL
+	if u.dialer.Proxy != nil {
+		var err error
+		if via, err = u.dialer.Proxy(r); err != nil {
+			return nil, &ProxyError{Err: err}
+		}
+	}
+	u.transport.DialContext = func(_ context.Context, _, address string) (net.Conn, error) {
+		return u.dialer.dialTCP(r.Context(), via, address) // the other context does not end with the request
+	}
 	var conn net.Conn
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { conn = info.Conn }}
 	resp, err := u.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))

@@ -1,12 +1,10 @@
 package tunnel
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 )
@@ -74,26 +72,5 @@ func TestDialSends(t *testing.T) {
 	}
 	if err := CheckHandshake(r); err != nil {
 		t.Errorf("our own handshake: %v", err)
-	}
-}
-
-func TestDialProxyRefuses(t *testing.T) {
-	asked := make(chan string, 1)
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- r.Method + " " + r.Host
-		w.WriteHeader(http.StatusProxyAuthRequired)
-	}))
-	defer proxy.Close()
-	at, err := url.Parse(proxy.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := Dialer{Proxy: http.ProxyURL(at), TLS: &tls.Config{}}
-	_, err = d.Dial(t.Context(), "wss://myserver.test/x")
-	if err == nil || err.Error() != "the proxy answered 407 Proxy Authentication Required" {
-		t.Errorf("got %v", err)
-	}
-	if got := <-asked; got != "CONNECT myserver.test:443" {
-		t.Errorf("the proxy was asked %q", got)
 	}
 }
