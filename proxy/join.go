@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"httpmaster/internal/tunnel"
 )
 
 // afterError is the grace of upgraded connections.
@@ -23,18 +25,18 @@ type half struct {
 // one end says that it has no more to send, the other is told so and may go
 // on sending itself. When one direction breaks, the other may go on for grace:
 // what is on its way still arrives, and nothing stays open for ever. The
-// caller closes both connections, and is told the bytes that went each way.
-func join(a, b half, grace time.Duration) (fromA, fromB int64) {
+// caller closes both connections. The meter learns what a sends as received, and
+// what b sends as sent.
+func join(a, b half, grace time.Duration, meter *tunnel.Meter) {
 	var other sync.WaitGroup
-	other.Go(func() { fromA = a.sendTo(b, grace) })
-	fromB = b.sendTo(a, grace)
+	other.Go(func() { a.sendTo(b, grace, func(n int64) { meter.Carried(n, 0) }) })
+	b.sendTo(a, grace, func(n int64) { meter.Carried(0, n) })
 	other.Wait()
-	return fromA, fromB
 }
 
-// sendTo copies everything from h to dst.
-func (h half) sendTo(dst half, grace time.Duration) (sent int64) {
-	sent, err := h.copyTo(dst.conn)
+// sendTo copies everything from h to dst, and tells count of it.
+func (h half) sendTo(dst half, grace time.Duration, count func(int64)) {
+	err := h.copyTo(dst.conn, count)
 	if halfCloser, ok := dst.conn.(interface{ CloseWrite() error }); ok {
 		err = errors.Join(err, halfCloser.CloseWrite())
 	} else {
@@ -45,30 +47,55 @@ func (h half) sendTo(dst half, grace time.Duration) (sent int64) {
 		h.conn.SetDeadline(soon)
 		dst.conn.SetDeadline(soon)
 	}
-	return sent
 }
 
-func (h half) copyTo(dst net.Conn) (int64, error) {
+func (h half) copyTo(dst net.Conn, count func(int64)) error {
 	early, err := h.early.Peek(h.early.Buffered())
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if n, err := dst.Write(early); err != nil {
-		return int64(n), err
+	n, err := dst.Write(early)
+	count(int64(n))
+	if err != nil {
+		return err
 	}
-	n, err := h.copyRest(dst)
-	return int64(len(early)) + n, err
+	if tcp, ok := dst.(*net.TCPConn); ok && isSocket(h.conn) {
+		return splice(tcp, h.conn, count)
+	}
+	return h.copyRest(dst, count)
 }
 
-func (h half) copyRest(dst net.Conn) (int64, error) {
-	if isSocket(dst) && isSocket(h.conn) {
-		return io.Copy(dst, h.conn) // by the kernel, where it can
+// spliceStep is after how many bytes that the kernel has copied they are
+// counted.
+const spliceStep = 64 << 10
+
+// splice copies by the kernel, where it can.
+func splice(dst *net.TCPConn, src net.Conn, count func(int64)) error {
+	for {
+		n, err := dst.ReadFrom(&io.LimitedReader{R: src, N: spliceStep})
+		count(n)
+		if err != nil || n < spliceStep {
+			return err
+		}
 	}
+}
+
+func (h half) copyRest(dst net.Conn, count func(int64)) error {
 	buf := copyBuffers.Get().(*[copyBufferSize]byte)
 	defer copyBuffers.Put(buf)
-	// Without the masks io.Copy would find a ReadFrom that makes a buffer of
-	// its own.
-	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{h.conn}, buf[:])
+	for {
+		n, err := h.conn.Read(buf[:])
+		written, writeErr := dst.Write(buf[:n])
+		count(int64(written))
+		switch {
+		case writeErr != nil:
+			return writeErr
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 func isSocket(c net.Conn) bool {

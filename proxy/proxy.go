@@ -22,6 +22,7 @@ type Proxy struct {
 	Hops     []Hop     // in the order of Balancer's members
 	Errors   *ErrorPage
 	Tunnels  *tunnel.Registry // knows the upgraded connections
+	Carried  *tunnel.Totals   // counts what those carry; nil for nobody
 	Log      *slog.Logger
 
 	// ClientIdle is how long a client may take for each step: to send more

@@ -145,18 +145,22 @@ func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *b
 		panic(http.ErrAbortHandler)
 	}
 	defer client.Close()
+	meter := &tunnel.Meter{Totals: x.p.Carried}
 	remove := x.p.Tunnels.Add(&tunnel.Entry{
 		Rule:    x.rule(),
+		User:    x.m.User,
 		Client:  x.clientName(),
 		Target:  x.upstream,
 		Started: time.Now(),
+		Meter:   meter,
 		Close: func(string) {
 			client.Close()
 			upstream.Close()
 		},
 	})
 	defer remove()
-	x.m.BytesIn, x.m.BytesOut = join(half{client, buffered.Reader}, half{upstream, br}, afterError)
+	join(half{client, buffered.Reader}, half{upstream, br}, afterError, meter)
+	x.m.BytesIn, x.m.BytesOut = meter.Received.Load(), meter.Sent.Load()
 }
 
 func (x *exchange) rule() string {

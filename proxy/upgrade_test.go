@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"httpmaster/internal/tunnel"
 	"httpmaster/router"
 )
 
@@ -285,6 +286,38 @@ func TestUpgradeInRegistry(t *testing.T) {
 	}
 }
 
+// What an upgraded connection carries is counted while it does, for the tunnel
+// and for its rule, whether the kernel copies or not.
+func TestUpgradeIsCounted(t *testing.T) {
+	p, url, _ := startUpgrade(t, upgradeAnswer, func(conn net.Conn, br *bufio.Reader) { io.Copy(conn, br) })
+	p.Carried = new(tunnel.Totals)
+	conn, br := dialRaw(t, url)
+	io.WriteString(conn, upgradeRequest+"early")
+	readHead(br)
+	const size = 5 * spliceStep
+	go conn.Write(make([]byte, size))
+	if _, err := io.CopyN(io.Discard, br, size+5); err != nil {
+		t.Fatal(err)
+	}
+	live := p.Tunnels.Live()
+	if len(live) != 1 {
+		t.Fatalf("%d tunnels", len(live))
+	}
+	conn.CloseWrite()
+	if rest, err := io.ReadAll(br); len(rest) > 0 || err != nil {
+		t.Fatalf("%q, %v", rest, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := p.Tunnels.CloseAll(ctx, "the end"); err != nil {
+		t.Fatal(err)
+	}
+	in, out := live[0].Meter.Received.Load(), live[0].Meter.Sent.Load()
+	if in != size+5 || out != size+5 || p.Carried.Received.Load() != in || p.Carried.Sent.Load() != out {
+		t.Errorf("counted %d and %d bytes, and in all %d and %d", in, out, p.Carried.Received.Load(), p.Carried.Sent.Load())
+	}
+}
+
 // The end that is reset does not leave the other one waiting, not even one
 // that does not care that nothing comes any more.
 func TestUpgradeReset(t *testing.T) {
@@ -316,7 +349,7 @@ func TestJoinEndsAfterReset(t *testing.T) {
 	nothing := func(c net.Conn) half { return half{c, bufio.NewReader(c)} }
 	go func() {
 		defer close(done)
-		join(nothing(atA), nothing(atB), time.Millisecond)
+		join(nothing(atA), nothing(atB), time.Millisecond, new(tunnel.Meter))
 	}()
 	mustReceive(t, done)
 	b.Close()

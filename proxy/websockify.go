@@ -42,6 +42,7 @@ type Websockify struct {
 
 	Errors   *ErrorPage
 	Tunnels  *tunnel.Registry
+	Carried  *tunnel.Totals   // counts what the tunnels carry; nil for nobody
 	Sessions *tunnel.Sessions // of the server, as a later config may resume what this one opens
 	Log      *slog.Logger
 
@@ -116,8 +117,9 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 	defer stop(nil)
 	client := logAddress(clientAddress(r, m))
 	log := h.Log.With("rule", ruleName(m), "client", client, "target", target)
+	meter := &tunnel.Meter{Totals: h.Carried}
 	remove := h.Tunnels.Add(&tunnel.Entry{
-		Rule: ruleName(m), Client: client, Target: target, Started: time.Now(),
+		Rule: ruleName(m), User: m.User, Meter: meter, Client: client, Target: target, Started: time.Now(),
 		Close: func(reason string) { stop(errors.New(reason)) },
 	})
 	defer remove()
@@ -130,7 +132,7 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 	}
 	log.Info("tunnel open", "address", conn.RemoteAddr())
 	stats, err := h.carry(ctx, ws, conn, tunnel.Opening{
-		Options: tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime},
+		Options: tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime, Meter: meter},
 		Owner:   h.owner(m), Client: m.Client.String(), Hold: h.Resume, Log: log,
 	})
 	m.BytesIn, m.BytesOut = stats.Received, stats.Sent

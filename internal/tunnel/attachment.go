@@ -246,7 +246,10 @@ func (a *attachment) compose(m message) []byte {
 	if m.kind == kindData {
 		b = s.out.appendTo(b, m.offset, maxData)
 		a.next += uint64(len(b) - dataHeader)
-		s.sent = max(s.sent, a.next)
+		if a.next > s.sent {
+			s.meter.Carried(0, int64(a.next-s.sent))
+			s.sent = a.next
+		}
 	}
 	return b
 }

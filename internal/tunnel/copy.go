@@ -49,7 +49,7 @@ func (t *joined) deliver(message io.Reader) bool {
 		}
 		if n > 0 {
 			written, err := t.conn.Write(buf[:n])
-			t.received.Add(int64(written))
+			t.meter.Carried(int64(written), 0)
 			if err != nil {
 				t.writeFailed(err)
 				return false
@@ -75,7 +75,7 @@ func (t *joined) send() {
 				_, _ = io.Copy(io.Discard, t.conn)
 				return
 			}
-			t.sent.Add(int64(n))
+			t.meter.Carried(0, int64(n))
 		}
 		if err == io.EOF {
 			t.finish(ending{websocket.StatusNormalClosure, "the connection was closed", nil})

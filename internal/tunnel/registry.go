@@ -9,10 +9,13 @@ import (
 // Entry is one live tunnel or upgraded connection, as the registry's readers
 // see it. Its fields do not change after Add.
 type Entry struct {
+	ID      uint64 // given by Add: 1 for the first
 	Rule    string // the rule's pattern as written, with its line
+	User    string // who auth let in, "" for nobody
 	Client  string // the client's address
 	Target  string // where it leads
 	Started time.Time
+	Meter   *Meter // what it carries; Add gives it one if it has none
 	// Close asks the tunnel to end, telling its client why where the protocol
 	// can. It returns at once and may be called more than once.
 	Close func(reason string)
@@ -24,6 +27,7 @@ type Entry struct {
 type Registry struct {
 	mu     sync.Mutex
 	live   map[*Entry]struct{}
+	last   uint64        // the ID given last
 	empty  chan struct{} // closed when live becomes empty; nil when nobody waits
 	ending string        // why new tunnels are closed at once; "" while they are not
 }
@@ -37,12 +41,19 @@ func (r *Registry) Add(e *Entry) (remove func()) {
 		r.live = make(map[*Entry]struct{})
 	}
 	r.live[e] = struct{}{}
+	r.last++
+	e.ID = r.last
+	if e.Meter == nil {
+		e.Meter = new(Meter)
+	}
 	ending := r.ending
 	r.mu.Unlock()
+	e.Meter.opened()
 	if ending != "" {
 		e.Close(ending)
 	}
 	return func() {
+		e.Meter.ended()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.live, e)
@@ -62,6 +73,16 @@ func (r *Registry) Live() []*Entry {
 		list = append(list, e)
 	}
 	return list
+}
+
+// Find gives the live tunnel with an ID, nil if there is none.
+func (r *Registry) Find(id uint64) *Entry {
+	for _, e := range r.Live() {
+		if e.ID == id {
+			return e
+		}
+	}
+	return nil
 }
 
 // CloseAll asks every live tunnel, and every one that is added from now on, to

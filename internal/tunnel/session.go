@@ -32,6 +32,7 @@ const (
 type session struct {
 	conn    net.Conn
 	opts    Options
+	meter   *Meter
 	drain   time.Duration
 	relieve func() // makes room in the queues' budget
 	client  bool   // this end opens WebSockets, and closes the last one
@@ -69,7 +70,7 @@ type session struct {
 }
 
 func newSession(conn net.Conn, opts Options) *session {
-	s := &session{conn: conn, opts: opts, drain: drainWait, ending: make(chan struct{}), started: time.Now()}
+	s := &session{conn: conn, opts: opts, meter: opts.meter(), drain: drainWait, ending: make(chan struct{}), started: time.Now()}
 	s.changed.L = &s.mu
 	s.ackTimer = time.AfterFunc(time.Hour, s.ackDue)
 	s.ackTimer.Stop()

@@ -137,6 +137,7 @@ func (s *session) passedOn(n int, fin bool, err error) {
 	s.in.drop(s.in.start + uint64(n))
 	s.writing = false
 	s.written += int64(n)
+	s.meter.Carried(int64(n), 0)
 	s.moved.Add(int64(n))
 	s.inDone = fin
 	if !s.ackArmed && !s.over {

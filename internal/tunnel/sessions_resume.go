@@ -96,6 +96,7 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 	if !attached {
 		return errStale
 	}
+	s.meter.resumed()
 	s.Log.Info("tunnel resumed", "after", away.Round(time.Millisecond), "from", q.Client)
 	r.carry(s, a)
 	return nil

@@ -26,7 +26,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"nhooyr.io/websocket"
@@ -50,6 +49,16 @@ type Options struct {
 	IdleTimeout time.Duration
 	// MaxLifetime ends a tunnel whatever goes through it.
 	MaxLifetime time.Duration
+	// Meter, if not nil, counts what the tunnel carries.
+	Meter *Meter
+}
+
+// meter is o's, or one that nobody reads.
+func (o *Options) meter() *Meter {
+	if o.Meter == nil {
+		return new(Meter)
+	}
+	return o.Meter
 }
 
 // Stats is what became of a tunnel.
@@ -94,7 +103,7 @@ type joined struct {
 	base64 bool
 	drain  time.Duration
 
-	received, sent atomic.Int64
+	meter *Meter
 
 	receiving, sending, watching sync.WaitGroup
 
@@ -119,7 +128,7 @@ type joined struct {
 // the peer gave another.
 func Join(ctx context.Context, ws *Conn, conn net.Conn, opts Options) (Stats, error) {
 	t := &joined{
-		ws: ws, conn: conn, opts: opts, drain: drainWait,
+		ws: ws, conn: conn, opts: opts, drain: drainWait, meter: opts.meter(),
 		base64: ws.ws.Subprotocol() == protocolBase64,
 		ending: make(chan struct{}),
 	}
@@ -144,8 +153,8 @@ func (t *joined) run(ctx context.Context) (Stats, error) {
 	t.closeConn()
 	t.watching.Wait()
 	return Stats{
-		Received: t.received.Load(),
-		Sent:     t.sent.Load(),
+		Received: t.meter.Received.Load(),
+		Sent:     t.meter.Sent.Load(),
 		Duration: time.Since(started),
 		Reason:   t.end.reason,
 	}, t.end.err

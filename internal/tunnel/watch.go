@@ -35,7 +35,7 @@ func (t *joined) watch() {
 			}
 			t.ws.link.ping()
 		case <-idle:
-			if now := t.received.Load() + t.sent.Load(); now != moved {
+			if now := t.meter.Received.Load() + t.meter.Sent.Load(); now != moved {
 				moved, quiet = now, 0
 			} else if quiet++; quiet == idleChecks {
 				t.finish(idleFor(t.opts.IdleTimeout))
