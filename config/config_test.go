@@ -174,6 +174,7 @@ func TestTables(t *testing.T) {
 	checkTable(check, "targets", &weightedTable)
 	checkTable(check, "health", &healthTable)
 	checkTable(check, "eject", &ejectTable)
+	checkTable(check, "maxTunnels", &maxTunnelsTable)
 	checkTable(check, "redirect", &redirectTable)
 	checkTable(check, "websockify", &websockifyTable)
 	checkTable(check, "reject", &rejectTable)

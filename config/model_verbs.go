@@ -70,10 +70,18 @@ type Websockify struct {
 	Ping        *time.Duration // nil means 25 s; 0 means off
 	IdleTimeout time.Duration  // 0 means none
 	MaxLifetime time.Duration  // 0 means none
-	MaxTunnels  int            // 0 means no limit
+	MaxTunnels  MaxTunnels
 	Resume      *time.Duration // nil means 5 min; 0 means off
 	// ProxyProtocol is "", "v1" or "v2".
 	ProxyProtocol Text
+}
+
+// MaxTunnels is how many tunnels of a rule may be open at once; 0 means no
+// limit.
+type MaxTunnels struct {
+	Route   int // in all
+	User    int // of one user
+	Address int // of one IPv4 address or IPv6 /64
 }
 
 // Reject answers with a status and nothing else.

@@ -44,6 +44,7 @@ func objects() []namedTable {
 		{"targets", &weightedTable},
 		{"health", &healthTable},
 		{"eject", &ejectTable},
+		{"maxTunnels", &maxTunnelsTable},
 	}
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/netip"
-	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -133,29 +132,6 @@ var redirectTable = table[Redirect]{keys: []key[Redirect]{
 		"", "the URL to go to")),
 	in("code", redirectCode, func(v *Redirect) *int { return &v.Code },
 		"302", "the status: 301, 302, 303, 307 or 308"),
-}}
-
-var websockifyTable = table[Websockify]{keys: []key[Websockify]{
-	must(in("target", text, func(v *Websockify) *Text { return &v.Target },
-		"", "the port or address to connect to")),
-	in("allow", texts, func(v *Websockify) *[]Text { return &v.Allow },
-		"no restriction, but see the target rules", "the only destinations allowed, as host:ports"),
-	in("origins", texts, func(v *Websockify) *[]Text { return &v.Origins },
-		"the request's own host", "origins whose pages may connect"),
-	in("dialTimeout", above0(duration), func(v *Websockify) *time.Duration { return &v.DialTimeout },
-		"10s", "how long connecting to the target may take"),
-	in("ping", optional(duration), func(v *Websockify) **time.Duration { return &v.Ping },
-		"25s", "time between pings; 0 is off"),
-	in("idleTimeout", duration, func(v *Websockify) *time.Duration { return &v.IdleTimeout },
-		"0", "how long a tunnel may be silent; 0 is for ever"),
-	in("maxLifetime", duration, func(v *Websockify) *time.Duration { return &v.MaxLifetime },
-		"0", "how long a tunnel may live; 0 is for ever"),
-	in("maxTunnels", whole(0, 1_000_000), func(v *Websockify) *int { return &v.MaxTunnels },
-		"0", "tunnels of this rule at a time; 0 is no limit"),
-	in("resume", optional(duration), func(v *Websockify) **time.Duration { return &v.Resume },
-		"5m", "how long a client that was cut off may take to come back; 0 is off"),
-	in("proxyProtocol", choice("v1", "v2"), func(v *Websockify) *Text { return &v.ProxyProtocol },
-		"off", "tell the target the client's address by the PROXY protocol"),
 }}
 
 var rejectTable = table[Reject]{keys: []key[Reject]{

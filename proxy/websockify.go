@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"httpmaster/internal/tunnel"
@@ -30,7 +29,7 @@ type Websockify struct {
 	Ping        time.Duration // how often the client is pinged; 0 means never
 	IdleTimeout time.Duration // 0 means none
 	MaxLifetime time.Duration // 0 means none
-	MaxTunnels  int           // open at once through this rule; 0 means no limit
+	MaxTunnels  tunnel.Most   // open at once through this rule
 
 	// Resume is how long the target's connection is kept for a client that has
 	// lost its own and can come back; 0 means not at all.
@@ -40,16 +39,19 @@ type Websockify struct {
 	// a PROXY protocol header, or "".
 	ProxyProtocol string
 
-	Errors   *ErrorPage
+	Errors *ErrorPage
+	Log    *slog.Logger
+
+	// These are of the server, as tunnels outlive configs. Route is what tunnels
+	// of this rule count for, the same under every config that has the rule.
 	Tunnels  *tunnel.Registry
-	Carried  *tunnel.Totals   // counts what the tunnels carry; nil for nobody
-	Sessions *tunnel.Sessions // of the server, as a later config may resume what this one opens
-	Log      *slog.Logger
+	Carried  *tunnel.Totals // counts what the tunnels carry; nil for nobody
+	Sessions *tunnel.Sessions
+	Counts   *tunnel.Counts
+	Route    string
 
 	lookup lookupFunc // nil: the system's resolver
 	dial   dialFunc   // nil: net.Dialer's
-
-	open atomic.Int64
 }
 
 // Serve answers r with a tunnel or an error, and returns when the tunnel has
@@ -63,12 +65,12 @@ func (h *Websockify) Serve(w http.ResponseWriter, r *http.Request, m *router.Mat
 		h.resume(w, r, m)
 		return
 	}
-	if open := h.open.Add(1); h.MaxTunnels > 0 && open > int64(h.MaxTunnels) {
-		h.open.Add(-1)
-		h.refuse(w, r, m, h.Target.Text, &tunnelError{http.StatusServiceUnavailable, "too many tunnels are open", fmt.Errorf("all %d tunnels that maxTunnels allows are open", h.MaxTunnels)})
+	release, err := h.Counts.Take(tunnel.Holder{Route: h.Route, User: m.User, Address: router.Subscriber(m.Client)}, h.MaxTunnels)
+	if err != nil {
+		h.refuse(w, r, m, h.Target.Text, err)
 		return
 	}
-	defer h.open.Add(-1)
+	defer release()
 	conn, target, err := h.connect(r, m)
 	if err != nil {
 		h.refuse(w, r, m, target, err)
@@ -171,13 +173,23 @@ func (h *Websockify) refuse(w http.ResponseWriter, r *http.Request, m *router.Ma
 // not about its handshake.
 func refusal(err error) (status int, reason string) {
 	var refused *tunnelError
+	var full *tunnel.FullError
 	switch {
 	case errors.As(err, &refused):
 		return refused.status, refused.reason
+	case errors.As(err, &full):
+		return http.StatusServiceUnavailable, fullReasons[full.Of]
 	case errors.Is(err, router.ErrCapture):
 		return http.StatusBadRequest, "the address is not one that can lead anywhere"
 	}
 	return http.StatusBadGateway, "the target cannot be reached"
+}
+
+// fullReasons are what a client is told when a limit of maxTunnels is reached.
+var fullReasons = map[string]string{
+	"route":   "too many tunnels are open",
+	"user":    "you have too many tunnels open",
+	"address": "too many tunnels are open from your address",
 }
 
 // refuseHandshake answers what is no WebSocket. That is not logged: every visit

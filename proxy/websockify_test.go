@@ -29,7 +29,7 @@ func newWebsockify(t *testing.T, pattern, target string) (*Websockify, router.Ha
 	to, scope := parse(t, pattern, target)
 	log := new(lockedBuffer)
 	h := &Websockify{
-		Target: to, Tunnels: new(tunnel.Registry), lookup: testNames.lookup,
+		Target: to, Tunnels: new(tunnel.Registry), Counts: new(tunnel.Counts), Route: pattern, lookup: testNames.lookup,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey || a.Key == "duration" {
@@ -281,7 +281,7 @@ func TestWebsockifyAllowList(t *testing.T) {
 
 func TestWebsockifyLimitsTunnels(t *testing.T) {
 	h, mounted, log := newWebsockify(t, "/x", echoServer(t))
-	h.MaxTunnels = 2
+	h.MaxTunnels.Route = 2
 	s := (&front{handler: mounted}).start(t)
 	for range 2 {
 		if _, err := openTunnel(t, s.URL+"/x", nil); err != nil {
@@ -300,7 +300,7 @@ func TestWebsockifyLimitsTunnels(t *testing.T) {
 
 func TestWebsockifyMakesRoomAgain(t *testing.T) {
 	h, mounted, _ := newWebsockify(t, "/x", "127.0.0.1:1")
-	h.MaxTunnels = 1
+	h.MaxTunnels.Route = 1
 	h.dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
 	s := (&front{handler: mounted}).start(t)
 	for range 3 {

@@ -60,7 +60,7 @@ func (l *Limit) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 // take counts a request of client, or tells how long the client has to wait
 // until one is let through.
 func (l *Limit) take(client netip.Addr) (wait time.Duration) {
-	client = subscriber(client)
+	client = router.Subscriber(client)
 	each := int64(float64(time.Second) / l.Rate)
 	now := time.Now()
 	if l.now != nil {
@@ -78,16 +78,6 @@ func (l *Limit) take(client netip.Addr) (wait time.Duration) {
 	s.makeRoom(at)
 	s.full[client] = full + each
 	return 0
-}
-
-// subscriber is what is counted as one client.
-func subscriber(client netip.Addr) netip.Addr {
-	client = client.Unmap()
-	if client.Is6() {
-		network, _ := client.WithZone("").Prefix(64)
-		return network.Addr()
-	}
-	return client
 }
 
 // makeRoom keeps the shard within its bound.

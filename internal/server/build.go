@@ -52,6 +52,9 @@ type place struct {
 	errors  *proxy.ErrorPage
 	scope   router.Scope
 	pattern *router.Pattern // of the innermost rule; nil outside routers
+	// route names the place for what outlives the config: the port's address
+	// and the patterns on the way, a line each.
+	route string
 	// guarded: a client got here only through auth or allow.
 	guarded bool
 	// rules counts the rules of the port.
@@ -80,7 +83,7 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 		allowEncodedSlash: cp.AllowEncodedSlash,
 		trusted:           b.cfg.TrustedProxies,
 	}
-	at := place{port: cp, errors: p.errors, rules: &p.rules}
+	at := place{port: cp, route: p.key, errors: p.errors, rules: &p.rules}
 	chain := append(append([]*config.Target{}, b.cfg.Middleware...), cp.Middleware...)
 	if cp.Target != nil {
 		chain = append(chain, cp.Target)
@@ -184,6 +187,7 @@ func (b *builder) router(cr *config.Router, at place, next router.Handler) route
 		inner := at
 		inner.scope = at.scope.With(pattern)
 		inner.pattern = pattern
+		inner.route += "\n" + pattern.String()
 		rules = append(rules, &router.Rule{
 			Pattern: pattern,
 			Handler: b.target(cr.Target, inner, next),

@@ -32,6 +32,7 @@ type Server struct {
 	log      *slog.Logger
 	tunnels  tunnel.Registry
 	sessions *tunnel.Sessions
+	counts   tunnel.Counts
 	shared   *resources
 
 	mu        sync.Mutex // held by Apply and Shutdown

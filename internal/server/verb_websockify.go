@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"httpmaster/config"
+	"httpmaster/internal/tunnel"
 	"httpmaster/proxy"
 	"httpmaster/router"
 )
@@ -22,12 +23,14 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 		Ping:          pingInterval(v),
 		IdleTimeout:   v.IdleTimeout,
 		MaxLifetime:   v.MaxLifetime,
-		MaxTunnels:    v.MaxTunnels,
+		MaxTunnels:    tunnel.Most(v.MaxTunnels),
 		ProxyProtocol: v.ProxyProtocol.Value,
 		Errors:        at.errors,
 		Resume:        resumeTime(v),
 		Tunnels:       &b.server.tunnels,
 		Sessions:      b.server.sessions,
+		Counts:        &b.server.counts,
+		Route:         at.route,
 		Log:           b.server.log,
 	}
 	for _, origin := range v.Origins {
