@@ -18,6 +18,10 @@ const (
 	lastDelay  = 15 * time.Second
 )
 
+// farewellWait is how long a client that is stopped while it has no WebSocket
+// tries to tell the server, which would keep the target's connection for nothing.
+const farewellWait = 2 * time.Second
+
 // hopelessWait is how long a client whose own connection is at its end tries to
 // tell the server.
 const hopelessWait = 10 * time.Second
@@ -29,6 +33,9 @@ type Reconnect struct {
 	// Lost and Resumed report what happens; the tunnel waits for them.
 	Lost    func(why error)
 	Resumed func(after time.Duration)
+	// Waiting reports a pause before another attempt, and why the one before has
+	// failed, nil at first; nil is for those who do not ask.
+	Waiting func(pause time.Duration, failed error)
 
 	first, last time.Duration // 0: firstDelay and lastDelay
 }
@@ -112,6 +119,9 @@ func (f *forwarder) run(ctx context.Context, a *attachment) {
 		}
 		lost := time.Now()
 		if a, delay = f.reconnect(ctx, delay, lost); a == nil {
+			if ctx.Err() != nil {
+				f.farewell(ctx)
+			}
 			return
 		}
 		if !quiet {
@@ -123,13 +133,19 @@ func (f *forwarder) run(ctx context.Context, a *attachment) {
 // reconnect tries to resume the session until it succeeds, or is over. It gives
 // the delay to begin with should the new WebSocket be lost too.
 func (f *forwarder) reconnect(ctx context.Context, delay time.Duration, lost time.Time) (*attachment, time.Duration) {
+	var err error
 	for {
+		pause := delay/2 + rand.N(delay/2+1)
+		if _, quiet := f.closing(); !quiet && f.back.Waiting != nil {
+			f.back.Waiting(pause, err)
+		}
 		select {
 		case <-f.ending:
 			return nil, 0
-		case <-time.After(delay/2 + rand.N(delay/2+1)):
+		case <-time.After(pause):
 		}
-		a, err := f.resume(ctx)
+		var a *attachment
+		a, err = f.resume(ctx)
 		if err == nil {
 			return a, min(2*delay, f.back.last)
 		}
@@ -138,6 +154,16 @@ func (f *forwarder) reconnect(ctx context.Context, delay time.Duration, lost tim
 			return nil, 0
 		}
 		delay = min(2*delay, f.back.last)
+	}
+}
+
+// farewell tells the server that a session is over that has no WebSocket, if it
+// can be reached at once.
+func (f *forwarder) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellWait)
+	defer cancel()
+	if a, err := f.resume(ctx); err == nil {
+		_ = a.carry()
 	}
 }
 
