@@ -175,6 +175,7 @@ func TestTables(t *testing.T) {
 	checkTable(check, "health", &healthTable)
 	checkTable(check, "eject", &ejectTable)
 	checkTable(check, "maxTunnels", &maxTunnelsTable)
+	checkTable(check, "lockout", &lockoutTable)
 	checkTable(check, "redirect", &redirectTable)
 	checkTable(check, "websockify", &websockifyTable)
 	checkTable(check, "reject", &rejectTable)

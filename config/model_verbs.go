@@ -97,8 +97,17 @@ type Static struct {
 
 // Auth asks for HTTP Basic credentials from an htpasswd file.
 type Auth struct {
-	File  Text
-	Realm Text
+	File    Text
+	Realm   Text
+	Lockout Lockout
+}
+
+// Lockout is when a client that sends wrong passwords is turned away. Zero
+// fields mean the default.
+type Lockout struct {
+	Failures int           // 0 means 10, -1 (written lockout: false) never
+	Within   time.Duration // 0 means 10 min
+	For      time.Duration // 0 means 15 min
 }
 
 // Log writes an access log.

@@ -45,6 +45,7 @@ func objects() []namedTable {
 		{"health", &healthTable},
 		{"eject", &ejectTable},
 		{"maxTunnels", &maxTunnelsTable},
+		{"lockout", &lockoutTable},
 	}
 }
 

@@ -146,13 +146,6 @@ var staticTable = table[Static]{keys: []key[Static]{
 		"", "the folder to serve")),
 }}
 
-var authTable = table[Auth]{keys: []key[Auth]{
-	must(in("file", file, func(v *Auth) *Text { return &v.File },
-		"", "htpasswd file")),
-	in("realm", text, func(v *Auth) *Text { return &v.Realm },
-		"Restricted", "what browsers show when they ask"),
-}}
-
 var logTable = table[Log]{keys: []key[Log]{
 	must(in("file", file, func(v *Log) *Text { return &v.File },
 		"", "file to append to, stdout or stderr")),

@@ -1,9 +1,12 @@
 package middleware
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"httpmaster/router"
 )
@@ -26,16 +29,21 @@ const DefaultRealm = "Restricted"
 //
 // cannot be misled by a user's name. A request without credentials is no
 // failure; a browser's first always is one.
+//
+// What Lockout says counts for all Auth elements with the same Users: for each
+// client, an IPv4 address or an IPv6 network of 64 bits. The same wrong password
+// several times in a row, as a program sends it that has an old one, counts once.
 type Auth struct {
-	Users  *PasswordFile
-	Realm  string // "" means DefaultRealm
-	Refuse Refuse
-	Log    *slog.Logger
-	Next   router.Handler
+	Users   *PasswordFile
+	Realm   string // "" means DefaultRealm
+	Lockout Lockout
+	Refuse  Refuse
+	Log     *slog.Logger
+	Next    router.Handler
 }
 
-// Serve answers 401 unless the request has the password of a user, and 503
-// while too many passwords are being checked.
+// Serve answers 401 unless the request has the password of a user, 429 to who
+// is locked out, and 503 while too many passwords are being checked.
 func (a *Auth) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	credentials := r.Header.Get("Authorization")
 	if credentials == "" {
@@ -46,23 +54,40 @@ func (a *Auth) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 		return
 	}
 	user, password, ok := basicAuth(credentials)
-	if ok {
-		var err error
-		ok, err = a.Users.checker.check(r.Context(), a.Users.passwords(), user, password)
-		if err != nil {
-			w.Header().Set("Retry-After", "5")
-			a.Refuse(w, r, http.StatusServiceUnavailable, "too many people are logging in at the moment")
-			return
-		}
-	}
 	if !ok {
-		a.logFailure(user, m)
-		a.challenge(w, r)
+		user, password = "", credentials // a failure like any other
+	}
+	right, err := a.Users.checker.check(r.Context(), a.Users.passwords(), user, password, client{m.Client, a.Lockout})
+	if ok && right {
+		r.Header.Del("Authorization")
+		m.User, m.Authorization = user, credentials
+		a.Next.Serve(w, r, m)
 		return
 	}
-	r.Header.Del("Authorization")
-	m.User, m.Authorization = user, credentials
-	a.Next.Serve(w, r, m)
+	a.fail(w, r, m, user, err)
+}
+
+// fail answers a request whose password is wrong or was not looked at.
+func (a *Auth) fail(w http.ResponseWriter, r *http.Request, m *router.Match, user string, err error) {
+	locked, isLocked := errors.AsType[*lockedError](err)
+	if err == nil || isLocked && locked.now {
+		a.logFailure(user, m)
+	}
+	switch {
+	case err == nil:
+		a.challenge(w, r)
+	case isLocked:
+		if locked.now {
+			a.Log.Warn("address locked out", "client", m.Client, "failures", locked.failures, "until", locked.until.Format(time.RFC3339))
+		}
+		wait := locked.until.Sub(a.Users.now())
+		seconds := max(1, int((wait+time.Second-1)/time.Second))
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		a.Refuse(w, r, http.StatusTooManyRequests, "too many wrong passwords came from your address, try again later")
+	default:
+		w.Header().Set("Retry-After", "5")
+		a.Refuse(w, r, http.StatusServiceUnavailable, "too many people are logging in at the moment")
+	}
 }
 
 func (a *Auth) challenge(w http.ResponseWriter, r *http.Request) {

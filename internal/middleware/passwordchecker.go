@@ -16,19 +16,22 @@ const (
 	maxPassword     = 512         // bytes; bcrypt looks at 72, and some methods take the square of the length
 	successLifetime = time.Minute // how long a right password need not be hashed again
 	maxSuccesses    = 1024        // how many are remembered
-	checksWaiting   = 64          // per processor, before further ones are turned away
+	checksWaiting   = 64          // for each slot, before further ones are turned away
 )
 
 // errBusy says that too many passwords are being checked to take another one.
 var errBusy = errors.New("too many passwords are being checked")
 
-// passwordChecker hashes passwords, at most one per processor at a time, and
+// passwordChecker hashes passwords, on half of the processors at most, and
 // remembers for a short time those that were right: a page of fifty pictures
-// does not cost fifty times bcrypt.
+// does not cost fifty times bcrypt. Clients with too many wrong ones are turned
+// away before anything is hashed, and a client's latest wrong password is not
+// hashed again either.
 type passwordChecker struct {
-	now     func() time.Time
-	slots   chan struct{}
-	waiting atomic.Int32
+	now      func() time.Time
+	slots    chan struct{}
+	waiting  atomic.Int32
+	failures failures
 
 	// What is remembered is a keyed digest of user, password and hash, so
 	// that memory holds no password, and an entry of the file that changes is
@@ -42,30 +45,45 @@ type passwordChecker struct {
 func newPasswordChecker(now func() time.Time) *passwordChecker {
 	c := &passwordChecker{
 		now:       now,
-		slots:     make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slots:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		failures:  failures{now: now},
 		successes: make(map[[sha256.Size]byte]time.Time),
 	}
 	rand.Read(c.key[:]) // never fails
 	return c
 }
 
-// check says whether password is user's. The error is errBusy, or the
-// context's when the client left while others were being checked.
-func (c *passwordChecker) check(ctx context.Context, p *passwords, user, password string) (bool, error) {
-	if len(password) > maxPassword {
-		return false, nil
-	}
+// check says whether password is user's. The error is a *lockedError, errBusy,
+// or the context's when the client left while others were being checked.
+func (c *passwordChecker) check(ctx context.Context, p *passwords, user, password string, from client) (bool, error) {
 	hash, known := p.users[user]
 	if !known {
 		hash = p.decoy
 	}
-	if hash.matches == nil {
-		return false, nil
-	}
 	digest := c.digest(user, password, hash.text)
+	if repeated, err := c.failures.check(from, digest); err != nil || repeated {
+		return false, err
+	}
+	if len(password) > maxPassword || hash.matches == nil {
+		return false, c.failures.add(from, digest)
+	}
 	if known && c.remembered(digest) {
 		return true, nil
 	}
+	right, err := c.hash(ctx, hash, password, from, digest)
+	if err != nil {
+		return false, err
+	}
+	if !right || !known {
+		return false, c.failures.add(from, digest)
+	}
+	c.remember(digest)
+	return true, nil
+}
+
+// hash checks password when it is its turn, unless the client was locked out
+// in the meantime.
+func (c *passwordChecker) hash(ctx context.Context, hash passwordHash, password string, from client, digest [sha256.Size]byte) (bool, error) {
 	if c.waiting.Add(1) > int32(checksWaiting*cap(c.slots)) {
 		c.waiting.Add(-1)
 		return false, errBusy
@@ -76,13 +94,11 @@ func (c *passwordChecker) check(ctx context.Context, p *passwords, user, passwor
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	right := hash.matches([]byte(password))
-	<-c.slots
-	if !right || !known {
-		return false, nil
+	defer func() { <-c.slots }()
+	if repeated, err := c.failures.check(from, digest); err != nil || repeated {
+		return false, err
 	}
-	c.remember(digest)
-	return true, nil
+	return hash.matches([]byte(password)), nil
 }
 
 func (c *passwordChecker) digest(user, password, hash string) (digest [sha256.Size]byte) {

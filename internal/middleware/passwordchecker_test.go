@@ -22,7 +22,7 @@ func counted(right string) (*passwords, *atomic.Int32) {
 
 func mustCheck(t *testing.T, c *passwordChecker, p *passwords, user, password string) bool {
 	t.Helper()
-	ok, err := c.check(t.Context(), p, user, password)
+	ok, err := c.check(t.Context(), p, user, password, client{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestChecksInParallelAreBounded(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.check(ctx, p, "ann", "x"); !errors.Is(err, context.Canceled) {
+	if _, err := c.check(ctx, p, "ann", "x", client{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a client that left gets %v", err)
 	}
 	close(release)

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"cmp"
+	"time"
+
 	"httpmaster/config"
 	"httpmaster/internal/middleware"
 	"httpmaster/router"
@@ -19,7 +22,22 @@ func (b *builder) auth(v *config.Auth, at place, next router.Handler) router.Han
 		b.faults.Errorf(v.File.Pos, "auth: %v", err)
 		return next
 	}
-	return &middleware.Auth{Users: users, Realm: v.Realm.Value, Refuse: at.errors.Write, Log: b.server.log, Next: next}
+	return &middleware.Auth{
+		Users: users, Realm: v.Realm.Value, Lockout: lockout(v.Lockout),
+		Refuse: at.errors.Write, Log: b.server.log, Next: next,
+	}
+}
+
+// lockout fills in what the config leaves out.
+func lockout(v config.Lockout) middleware.Lockout {
+	if v.Failures < 0 {
+		return middleware.Lockout{}
+	}
+	return middleware.Lockout{
+		Failures: cmp.Or(v.Failures, 10),
+		Within:   cmp.Or(v.Within, 10*time.Minute),
+		For:      cmp.Or(v.For, 15*time.Minute),
+	}
 }
 
 func (b *builder) accessLog(v *config.Log, next router.Handler) router.Handler {
