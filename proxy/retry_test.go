@@ -221,7 +221,7 @@ func TestRetryBound(t *testing.T) {
 			if !strings.HasPrefix(got, want) || int(seen.Load()) != tt.seen {
 				t.Errorf("got %q after %d tries, want %q after %d", got, seen.Load(), want, tt.seen)
 			}
-			again := `level=WARN msg="a request has failed and is tried again" upstream=` + backend + ` reason=EOF rule="line 7 \"*\""` + "\n"
+			again := `level=WARN msg="a request has failed and is tried again" upstream=` + backend + ` reason=EOF rule="line 7 *"` + "\n"
 			if n := strings.Count(log.String(), again); n != tt.seen-1 {
 				t.Errorf("%d of %d tries are in the log:\n%s", n, tt.seen-1, log)
 			}

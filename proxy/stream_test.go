@@ -262,7 +262,7 @@ func TestUpstreamBreaksOff(t *testing.T) {
 					t.Error("the client was led to believe that it has everything")
 				}
 				s.Close()
-				want := `level=WARN msg="the upstream broke off its response" upstream=` + backend + ` reason="unexpected EOF" rule="line 7 \"*\""` + "\n"
+				want := `level=WARN msg="the upstream broke off its response" upstream=` + backend + ` reason="unexpected EOF" rule="line 7 *"` + "\n"
 				if log.String() != want {
 					t.Errorf("log is %q, want %q", log, want)
 				}

@@ -270,7 +270,7 @@ func TestUpgradeInRegistry(t *testing.T) {
 		t.Fatalf("got %q, %v", b, err)
 	}
 	e := p.Tunnels.Live()[0]
-	if e.Rule != `line 7 "*"` || e.Client != "127.0.0.1" || e.Target != backend || e.Started.IsZero() {
+	if e.Rule != "line 7 *" || e.Client != "127.0.0.1" || e.Target != backend || e.Started.IsZero() {
 		t.Errorf("entry is %+v", e)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

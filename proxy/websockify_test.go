@@ -103,7 +103,7 @@ func TestWebsockifyCarriesBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if live := h.Tunnels.Live(); len(live) != 1 || live[0].Rule != `line 7 "/services/echo"` || live[0].Target != echo {
+	if live := h.Tunnels.Live(); len(live) != 1 || live[0].Rule != "line 7 /services/echo" || live[0].Target != echo {
 		t.Errorf("the registry has %+v", live)
 	}
 	sent := make([]byte, 10<<20)
@@ -120,8 +120,8 @@ func TestWebsockifyCarriesBytes(t *testing.T) {
 	_ = local.Close()
 	mustReceive(t, served)
 	client := clientIn(log.String())
-	want := `level=INFO msg="tunnel open" rule="line 7 \"/services/echo\"" client=` + client + ` target=` + echo + ` address=` + echo + "\n" +
-		`level=INFO msg="tunnel closed" rule="line 7 \"/services/echo\"" client=` + client + ` target=` + echo + ` in=10485760 out=10485760 reason="the WebSocket peer closed"` + "\n"
+	want := `level=INFO msg="tunnel open" rule="line 7 /services/echo" client=` + client + ` target=` + echo + ` address=` + echo + "\n" +
+		`level=INFO msg="tunnel closed" rule="line 7 /services/echo" client=` + client + ` target=` + echo + ` in=10485760 out=10485760 reason="the WebSocket peer closed"` + "\n"
 	if log.String() != want {
 		t.Errorf("the log has\n%s\nwant\n%s", log, want)
 	}

@@ -22,13 +22,35 @@ func (p *targetParser) parseAuthority(start, end int) error {
 	}
 	colon := p.find(start, ":")
 	colon = min(colon, end)
-	if err := p.parseHost(start, colon); err != nil || colon == end {
+	if err := p.parseHost(start, colon); err != nil {
 		return err
+	}
+	if colon == end {
+		return p.checkHostAlone(start, end)
 	}
 	if p.find(colon+1, ":") < end {
 		return syntaxf(colon, "there is more than one colon: an IPv6 address is written in brackets, as in [::1]:8080")
 	}
 	return p.parsePort(colon+1, end)
+}
+
+// checkHostAlone faults a host of digits and macros alone, such as 80[1]: who
+// writes it means a port.
+func (p *targetParser) checkHostAlone(start, end int) error {
+	if p.target.Scheme != "" || isLiteral(p.target.Host) {
+		return nil
+	}
+	digits := ""
+	for _, part := range p.target.Host.parts {
+		if part.kind == literalPart {
+			digits += part.text
+		}
+	}
+	if !isDigits(digits) {
+		return nil
+	}
+	text := p.text[start:end]
+	return syntaxf(start, "%s would be a host, not a port: write 127.0.0.1:%[1]s for a port of this machine", text)
 }
 
 func (p *targetParser) parsePort(start, end int) error {

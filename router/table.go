@@ -12,13 +12,14 @@ type Rule struct {
 	Line    int // of the file
 }
 
-// String names r the way that messages do: line 12 "a.com/x".
+// String names r the way that messages do: line 12 a.com/x. There are no
+// quotes in it, as logs put their own around it.
 // A nil Rule is a port's single target, which has no pattern.
 func (r *Rule) String() string {
 	if r == nil {
 		return "the port's target"
 	}
-	return fmt.Sprintf("line %d %q", r.Line, r.Pattern.text)
+	return fmt.Sprintf("line %d %s", r.Line, r.Pattern.text)
 }
 
 // Table is one router's rules in the order in which they win: those with a

@@ -94,9 +94,9 @@ func TestTableNested(t *testing.T) {
 	top := NewTable([]*Rule{{Pattern: outer, Handler: first, Line: 1}}, Scope{}).Handler(answer)
 
 	for _, c := range []struct{ header, path, want string }{
-		{"x.a.com", "/app/1/2", `line 5 "/app/*/2" ["x" "1/2" "1"]`},
-		{"x.a.com", "/app/1/3", `line 2 "*.com/*/*/*" ["x" "1/3"]`}, // the end of the chain
-		{"x.b.com", "/app/1/2", `the port's target []`},             // no rule at all
+		{"x.a.com", "/app/1/2", `line 5 /app/*/2 ["x" "1/2" "1"]`},
+		{"x.a.com", "/app/1/3", `line 2 *.com/*/*/* ["x" "1/3"]`}, // the end of the chain
+		{"x.b.com", "/app/1/2", `the port's target []`},           // no rule at all
 	} {
 		got = ""
 		m := request(t, c.header, c.path)
@@ -129,7 +129,7 @@ func TestMatchReset(t *testing.T) {
 
 func TestRuleString(t *testing.T) {
 	r := &Rule{Pattern: pattern(t, "a.com/x"), Line: 12}
-	if got, want := r.String(), `line 12 "a.com/x"`; got != want {
+	if got, want := r.String(), `line 12 a.com/x`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	r = nil

@@ -134,7 +134,7 @@ func TestAuthFailureLog(t *testing.T) {
 	a := &Auth{Users: users, Refuse: refuse, Log: log, Next: seen}
 	addr := serve(t, router.NewTable([]*router.Rule{{Pattern: pattern, Line: 7, Handler: a}}, router.Scope{}).Handler(text("public")))
 	const client = `level=WARN msg="auth failure" client=127.0.0.1 `
-	const rule = ` rule="line 7 \"a.com/private/*\""` + "\n"
+	const rule = ` rule="line 7 a.com/private/*"` + "\n"
 	for _, c := range []struct{ user, want string }{
 		{"eve", client + `user=eve` + rule},
 		{`x client=9.9.9.9 "`, client + `user="x client=9.9.9.9 \""` + rule},
