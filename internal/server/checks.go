@@ -22,25 +22,19 @@ func (b *builder) checkAll() {
 }
 
 // checkRedirect finds redirects that make every address one, where that looks
-// like an oversight: the target ends behind its host, or names a folder without
-// its final slash while the pattern has a wildcard for what is below. A slash
-// at the end, a file or a query says that one page for all is meant.
+// like an oversight: the target ends behind its host, or names a page while the
+// pattern has a wildcard whose text would be lost. A slash at the end, a file, a
+// query or a # says that one page for all is meant, and so does the pattern "*",
+// which is the only way to write all other hosts.
 func (b *builder) checkRedirect(v *config.Redirect, to *router.Target, at place) {
-	host, fixed := literal(to.Host)
-	port, portFixed := literal(to.Port)
+	_, hostFixed := literal(to.Host)
+	_, portFixed := literal(to.Port)
 	target, pathFixed := literal(to.Path)
-	if !fixed || !portFixed || !pathFixed || host == "" || to.Query != nil || to.Fragment != nil {
+	switch {
+	case !hostFixed || !portFixed || !pathFixed || to.Query != nil || to.Fragment != nil:
 		return
-	}
-	if at.pattern != nil && at.pattern.OnePath() {
+	case at.pattern != nil && at.pattern.OnePath():
 		return
-	}
-	if port != "" {
-		host += ":" + port
-	}
-	scheme := ""
-	if to.Scheme != "" {
-		scheme = to.Scheme + "://"
 	}
 	which := "this port"
 	if at.pattern != nil {
@@ -48,12 +42,22 @@ func (b *builder) checkRedirect(v *config.Redirect, to *router.Target, at place)
 	}
 	switch {
 	case to.Path == nil:
-		b.faults.Warnf(v.To.Pos, "redirect %q: every path of %s comes to the home page; write %s%s/[path] to keep the path, or %[3]s%[4]s/ if the home page is meant",
-			v.To.Value, which, scheme, host)
-	case at.pattern != nil && at.pattern.PathCaptures() > 0 && !strings.HasSuffix(target, "/") && !strings.Contains(path.Base(target), "."):
-		b.faults.Warnf(v.To.Pos, "redirect %q: what the path of %s captures is not used, so every one comes to the same page; write %s/[%d] to keep it, or %[3]s/ if one page is meant",
-			v.To.Value, which, v.To.Value, at.scope.NumCaptures())
+		b.faults.Warnf(v.To.Pos, "redirect %q: every path of %s comes to the home page; write %[1]s/[path] to keep the path, or %[1]s/ if the home page is meant",
+			v.To.Value, which)
+	case at.pattern == nil || strings.HasSuffix(target, "/") || strings.Contains(path.Base(target), "."):
+	case at.pattern.PathCaptures() > 0:
+		b.faults.Warnf(v.To.Pos, "redirect %q: what the path of %s captures is not used, so every one comes to the same page; write %[1]s/[%[3]d] to keep it, or %[1]s# if one page is meant",
+			v.To.Value, which, at.scope.NumCaptures())
+	case at.pattern.NumCaptures() > 0 && to.Host != nil && hostText(at.pattern) != "*":
+		b.faults.Warnf(v.To.Pos, "redirect %q: what %s captures is not used, so every host and path comes to the same page; write %[1]s/[path] to keep the path, or %[1]s# if one page is meant",
+			v.To.Value, which)
 	}
+}
+
+// hostText is the host of a pattern as it is written, "" for none.
+func hostText(p *router.Pattern) string {
+	host, _, _ := strings.Cut(p.String(), "/")
+	return host
 }
 
 // literal gives the text of a part of a target; fixed is false when it has

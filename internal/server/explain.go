@@ -31,12 +31,14 @@ type Explanation struct {
 	From        string       `json:"from,omitempty"`
 	Port        *AskedPort   `json:"port,omitempty"`        // absent: none listens there
 	Certificate *Certificate `json:"certificate,omitempty"` // absent: none is sent
-	Host        string       `json:"host"`                  // canonical, as rules see it
-	Path        string       `json:"path"`                  // canonical, as rules see it
-	Forward     string       `json:"forward"`               // as it is sent on when no rule rewrites it
-	Query       string       `json:"query"`
-	Steps       []Step       `json:"steps"`
-	Answer      Answer       `json:"answer"`
+	// Host, Path, Forward and Query are absent when no rule gets to see the
+	// request; Query also when it has none.
+	Host    string `json:"host,omitempty"`    // canonical, as rules see it
+	Path    string `json:"path,omitempty"`    // canonical, as rules see it
+	Forward string `json:"forward,omitempty"` // the path as it is sent on when no rule rewrites it
+	Query   string `json:"query,omitempty"`
+	Steps   []Step `json:"steps"`
+	Answer  Answer `json:"answer"`
 }
 
 // AskedPort is the port that a request comes to.

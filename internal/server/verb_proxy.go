@@ -195,11 +195,10 @@ func (b *builder) warnOfLoop(text config.Text, target *router.Target, at place) 
 	}
 	own, _, literal := at.pattern.LiteralHost()
 	host, fixed := target.Host.Literal()
-	patternHost, _, _ := strings.Cut(at.pattern.String(), "/")
 	_, written, _ := strings.Cut(text.Value, "://")
 	written, _, _ = strings.Cut(written, "/")
 	same := literal && fixed && host == own ||
-		written == "[host]" || written == "[1]" && patternHost == "*"
+		written == "[host]" || written == "[1]" && hostText(at.pattern) == "*"
 	if same {
 		b.faults.Warnf(text.Pos, "this forwards %q to itself, a loop: did you mean `redirect -> %s`?", at.pattern, text.Value)
 	}
