@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,18 @@ func checkProxy(l *loader, what string, n *yaml.Node, v *Proxy) {
 		l.faults.Errorf(v.Target.Pos, `%s has both "target" and "targets"; write all of them under "targets"`, what)
 	case v.Cookie.Value != "" && v.Balance.Value != "cookie":
 		l.faults.Errorf(v.Cookie.Pos, `"cookie" has no effect without "balance: cookie"; add that, or remove this`)
+	case len(v.Targets) <= 1:
+		l.warnSingle(l.pairs(n, what), "balance", "cookie", "eject", "slowStart")
+	}
+}
+
+// warnSingle finds those of the keys that say something about one target and
+// the others, where there are no others.
+func (l *loader) warnSingle(pairs []pair, keys ...string) {
+	for _, p := range pairs {
+		if slices.Contains(keys, p.key.Value) {
+			l.warnf(p.key, `%s has no effect with a single target; name several under "targets", or remove it`, quote(p.key.Value))
+		}
 	}
 }
 
@@ -70,6 +83,9 @@ var weightedTargets = kind[[]WeightedTarget]{"list of targets", anyOf(
 		var t WeightedTarget
 		if item.Kind == yaml.MappingNode {
 			weightedTable.read(l, "an element of "+name, item, &t)
+			if len(items) == 1 {
+				l.warnSingle(l.pairs(item, name), "weight")
+			}
 		} else {
 			readText(l, "an element of "+name, item, &t.Target)
 		}

@@ -56,49 +56,6 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestEveryKeyHasAnExample holds that each key of the reference's tables stands
-// in one of its examples.
-func TestEveryKeyHasAnExample(t *testing.T) {
-	content, err := os.ReadFile("../../docs/reference.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	written := make(map[string]bool)
-	for _, m := range example.FindAllSubmatch(content, -1) {
-		var keys yaml.Node
-		if err := yaml.Unmarshal(m[1], &keys); err != nil {
-			t.Fatal(err)
-		}
-		collectKeys(&keys, written)
-	}
-	table := regexp.MustCompile(`(?s)<!-- begin ([A-Za-z. ]+) -->\n(.*?)<!-- end -->`)
-	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
-	found := table.FindAllSubmatch(content, -1)
-	if len(found) == 0 {
-		t.Fatal("the page has no tables")
-	}
-	for _, m := range found {
-		if string(m[1]) == "verbs" {
-			continue // these are no keys
-		}
-		for _, key := range row.FindAllSubmatch(m[2], -1) {
-			if !written[string(key[1])] {
-				t.Errorf("%s: no example has the key %q", m[1], key[1])
-			}
-		}
-	}
-}
-
-// collectKeys adds the keys of every map in n.
-func collectKeys(n *yaml.Node, keys map[string]bool) {
-	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 {
-			keys[child.Value] = true
-		}
-		collectKeys(child, keys)
-	}
-}
-
 // TestExamplesCanFail holds that a fault in an example would be noticed.
 func TestExamplesCanFail(t *testing.T) {
 	for text, want := range map[string]string{
@@ -208,6 +165,7 @@ func folder(t *testing.T) string {
 		"site.crt":               cert,
 		"site.key":               key,
 		"clients.pem":            cert,
+		"chain.pem":              cert,
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
