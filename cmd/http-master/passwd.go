@@ -73,8 +73,13 @@ func askPassword(user string, stdin *os.File, stderr io.Writer) ([]byte, error) 
 		}
 		return checkPassword(bytes.TrimRight(line, "\r\n"))
 	}
+	return hidden(fd, func() ([]byte, error) { return askTwice(user, fd, stderr) })
+}
+
+// askTwice asks on a terminal without echo.
+func askTwice(user string, fd int, stderr io.Writer) ([]byte, error) {
 	fmt.Fprintf(stderr, "New password for %s: ", user)
-	first, err := readHidden(fd)
+	first, err := term.ReadPassword(fd)
 	fmt.Fprintln(stderr)
 	if err != nil {
 		return nil, err
@@ -83,7 +88,7 @@ func askPassword(user string, stdin *os.File, stderr io.Writer) ([]byte, error) 
 		return nil, err
 	}
 	fmt.Fprint(stderr, "The same once more: ")
-	second, err := readHidden(fd)
+	second, err := term.ReadPassword(fd)
 	fmt.Fprintln(stderr)
 	if err != nil {
 		return nil, err
@@ -94,31 +99,36 @@ func askPassword(user string, stdin *os.File, stderr io.Writer) ([]byte, error) 
 	return first, nil
 }
 
-// readHidden reads a line from the terminal, without echo. A signal that ends
-// the program meanwhile, such as that of Ctrl-C, gives the terminal its echo back
-// first; the shell behind would else be left without.
-func readHidden(fd int) ([]byte, error) {
+// hidden calls ask while the terminal shows nothing of what is typed. The echo
+// goes before ask prints anything, as [term.ReadPassword] alone would turn it
+// off only when a fast typist has begun. A signal that ends the program
+// meanwhile, such as that of Ctrl-C, gives the terminal its echo back first; the
+// shell behind would else be left without.
+func hidden(fd int, ask func() ([]byte, error)) ([]byte, error) {
 	before, err := term.GetState(fd)
 	if err != nil {
 		return nil, err
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	read := make(chan struct{})
+	asked := make(chan struct{})
 	var watcher sync.WaitGroup
 	watcher.Go(func() {
 		select {
 		case <-signals:
 			term.Restore(fd, before)
 			os.Exit(exitFault)
-		case <-read:
+		case <-asked:
 		}
 	})
-	line, err := term.ReadPassword(fd)
+	var answer []byte
+	if err = echoOff(fd); err == nil {
+		answer, err = ask()
+	}
 	signal.Stop(signals)
-	close(read)
+	close(asked)
 	watcher.Wait()
-	return line, err
+	return answer, errors.Join(err, term.Restore(fd, before))
 }
 
 func checkPassword(password []byte) ([]byte, error) {
