@@ -74,6 +74,7 @@ func Parse(file string, content []byte) (*Config, *Faults) {
 	if root := l.document(content); root != nil {
 		topTable.read(l, "the config", root, l.cfg)
 		l.checkLetsEncrypt()
+		l.checkServices()
 	}
 	return l.cfg, l.faults
 }

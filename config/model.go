@@ -66,7 +66,28 @@ type Config struct {
 // Modules holds the services that belong to the process, not to one port.
 type Modules struct {
 	LetsEncrypt *LetsEncrypt // nil when absent
-	AppLog      Text         // file the process's own log goes to; empty means stderr
+	AppLog      AppLog
+	Metrics     *Metrics // nil when absent or false
+	Admin       Admin
+}
+
+// AppLog is modules.appLog: the process's own log.
+type AppLog struct {
+	File Text // empty means stderr
+	Type Text // "text" (default) or "json"
+}
+
+// Metrics is modules.metrics.
+type Metrics struct {
+	Pos    Pos
+	Listen Address // never empty
+}
+
+// Admin is modules.admin: the socket by which commands talk to the server.
+type Admin struct {
+	Pos    Pos
+	Off    bool // admin: false
+	Socket Text // empty means a place by the program's own choice
 }
 
 // LetsEncrypt is modules.letsencrypt.

@@ -35,7 +35,10 @@ func objects() []namedTable {
 	return []namedTable{
 		{"config", &topTable},
 		{"modules", &modulesTable},
+		{"admin", &adminTable},
+		{"appLog", &appLogTable},
 		{"letsencrypt", &letsEncryptTable},
+		{"metrics", &metricsTable},
 		{"agentSettings", &agentTable},
 		{"portEntry", &portTable},
 		{"ssl", &sslTable},

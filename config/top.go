@@ -49,10 +49,14 @@ var topTable = table[Config]{
 }
 
 var modulesTable = table[Modules]{keys: []key[Modules]{
-	in("appLog", file, func(m *Modules) *Text { return &m.AppLog },
-		"standard error", "file for the program's own log"),
+	in("admin", admin, func(m *Modules) *Admin { return &m.Admin },
+		"true", "a Unix socket for the commands that look into the server"),
+	in("appLog", appLog, func(m *Modules) *AppLog { return &m.AppLog },
+		"standard error", "the program's own log"),
 	in("letsencrypt", letsEncrypt, func(m *Modules) **LetsEncrypt { return &m.LetsEncrypt },
 		"none", "certificates by ACME, for the ports with letsencrypt: true"),
+	in("metrics", metrics, func(m *Modules) **Metrics { return &m.Metrics },
+		"false", "figures for Prometheus, on an address of their own"),
 }}
 
 var letsEncrypt = kind[*LetsEncrypt]{"map", ref("letsencrypt"), func(l *loader, name string, n *yaml.Node, into **LetsEncrypt) {

@@ -42,6 +42,9 @@ func TestEjection(t *testing.T) {
 	nodes[1].stop()
 	step("until there are three", 10, "A 502 A 502 A 502 A A A A")
 	wantLines(t, changes(b.lines(nodes)), outLine)
+	if report := b.Balancer.Report(); report[0].State != MemberUp || report[1].State != MemberEjected {
+		t.Errorf("the report is %+v", report)
+	}
 	b.clock.advance(10*time.Second - 1)
 	step("just before the time", 3, "A A A")
 	b.clock.advance(1)

@@ -72,6 +72,9 @@ func TestFirstHealthCheck(t *testing.T) {
 	if got, want := b.sequence(t, 3), "A A A"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if report := b.Balancer.Report(); report[0].State != MemberUp || report[1].State != MemberDown || report[0].InUse != 0 {
+		t.Errorf("the report is %+v", report)
+	}
 	nodes[1].start(t)
 	b.checkAll(t)
 	b.checkAll(t)

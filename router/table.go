@@ -10,6 +10,7 @@ type Rule struct {
 	Pattern *Pattern
 	Handler Handler
 	Line    int // of the file
+	Number  int // for those who keep something for each rule; of no meaning here
 }
 
 // String names r the way that messages do: line 12 a.com/x. There are no

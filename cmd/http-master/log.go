@@ -75,7 +75,7 @@ func (h *plainHandler) WithGroup(name string) slog.Handler {
 
 // logOutput gives where the process's own log goes, and how to close it.
 func logOutput(cfg *config.Config, stderr io.Writer) (io.Writer, func(), error) {
-	name := cfg.Modules.AppLog.Value
+	name := cfg.Modules.AppLog.File.Value
 	if name == "" {
 		return stderr, func() {}, nil
 	}

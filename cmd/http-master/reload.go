@@ -90,6 +90,7 @@ func (r *reloader) reload(forced bool) {
 			r.log.Error(f.String())
 		}
 		r.log.Error("the config was not reloaded, the old one keeps running")
+		r.srv.Refused()
 		return
 	}
 	logWarnings(r.log, faults)
@@ -97,6 +98,7 @@ func (r *reloader) reload(forced bool) {
 		r.rejected = cfg.Hash
 		r.log.Error(err.Error())
 		r.log.Error("the config was not reloaded, the old one keeps running")
+		r.srv.Refused()
 		return
 	}
 	r.served, r.asked = cfg.Hash, cfg.WatchConfig

@@ -61,7 +61,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	become(cfg, o.user, o.group)
 	out, closeLog, err := logOutput(cfg, stderr)
 	if err != nil {
-		faults.Errorf(cfg.Modules.AppLog.Pos, "modules.appLog: %v", err)
+		faults.Errorf(cfg.Modules.AppLog.File.Pos, "modules.appLog: %v", err)
 		out, closeLog = stderr, func() {}
 	}
 	defer closeLog()
@@ -74,6 +74,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	// Before the ports open: from here on a signal is ours to answer.
 	signals := catchSignals()
 	srv := server.New(log)
+	srv.Version = version.Text()
 	gen := srv.Build(cfg, faults)
 	if faults.Err() != nil {
 		printFaults(stderr, faults)

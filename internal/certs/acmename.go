@@ -26,6 +26,8 @@ type acmeName struct {
 	ready atomic.Bool   // the manager has a certificate
 	hurry chan struct{} // a reload: try again now, as far as the authority allows
 
+	issued, renewed, failed atomic.Int64 // orders, by how they went
+
 	mu     sync.Mutex
 	stop   context.CancelFunc // ends the goroutine that looks after the name; nil without one
 	flight chan struct{}      // closed when the order under way, or waiting, has ended; nil without one
@@ -142,6 +144,7 @@ func (a *ACME) keep(ctx context.Context, n *acmeName) {
 		if err == nil || ctx.Err() != nil || errors.Is(err, errNotWanted) {
 			continue
 		}
+		n.failed.Add(1)
 		failure := a.problems.failure(n.name, err)
 		wait := failure.wait(failures)
 		failures++
@@ -243,6 +246,7 @@ func (a *ACME) watchRenewal(n *acmeName) time.Duration {
 	if late > 0 {
 		return late
 	}
+	n.failed.Add(1)
 	failure := a.problems.failure(n.name, errNotRenewed)
 	a.log.Warn(fmt.Sprintf("the certificate for %s has not been renewed: %s; it is tried again every hour, the certificate ends %s",
 		n.name, failure.text(a.authority), moment(cert.Leaf.NotAfter)))
@@ -267,8 +271,13 @@ func (a *ACME) stored(name string, data []byte, err error) {
 		return // the manager has looked at it already
 	}
 	what := "issued"
-	if n := (*a.wanted.Load())[name]; n != nil && n.ready.Load() {
+	switch n := (*a.wanted.Load())[name]; {
+	case n == nil:
+	case n.ready.Load():
 		what = "renewed"
+		n.renewed.Add(1)
+	default:
+		n.issued.Add(1)
 	}
 	a.log.Info(fmt.Sprintf("%s has %s a certificate for %s, until %s", a.authority, what, name, moment(pair.Leaf.NotAfter)))
 	if err != nil {

@@ -37,6 +37,7 @@ func TestACMERenewsWithoutAFailure(t *testing.T) {
 		if n := w.log.count("level=WARN"); n != 0 {
 			t.Errorf("%d warnings", n)
 		}
+		w.results(1, 1, 0)
 		time.Sleep(300 * acmeDay)
 		w.serves("a.com")
 	})
@@ -97,7 +98,19 @@ func TestACMERenewalThatFails(t *testing.T) {
 		if n := w.log.count("level=WARN"); n != 5 {
 			t.Errorf("%d warnings in all, want 5", n)
 		}
+		w.results(1, 1, 5)
 	})
+}
+
+// results checks what is told of a.com.
+func (w *acmeWorld) results(issued, renewed, failed int64) {
+	w.t.Helper()
+	got := w.acme.Results()
+	if len(got) != 1 || got[0].Name != "a.com" || got[0].Issued != issued || got[0].Renewed != renewed || got[0].Failed != failed {
+		w.t.Errorf("the results are %+v", got)
+	} else if leaf := w.serves("a.com"); leaf.SerialNumber.Cmp(got[0].Leaf.SerialNumber) != 0 {
+		w.t.Errorf("the results have another certificate than is served")
+	}
 }
 
 func TestACMERestartsWithoutOrders(t *testing.T) {

@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 
 	"httpmaster/router"
 )
@@ -18,11 +19,16 @@ type AddressFilter struct {
 	Prefixes []netip.Prefix
 	Refuse   Refuse
 	Next     router.Handler
+
+	Refused *atomic.Int64 // counts the requests answered with 403; nil for nobody
 }
 
 // Serve passes the request on or refuses it.
 func (f *AddressFilter) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	if f.listed(m.Client) == f.Deny {
+		if f.Refused != nil {
+			f.Refused.Add(1)
+		}
 		f.Refuse(w, r, http.StatusForbidden, "your address is not allowed here")
 		return
 	}

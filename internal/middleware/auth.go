@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"httpmaster/router"
@@ -40,6 +41,8 @@ type Auth struct {
 	Refuse  Refuse
 	Log     *slog.Logger
 	Next    router.Handler
+
+	Failures *atomic.Int64 // counts wrong passwords; nil for nobody
 }
 
 // Serve answers 401 unless the request has the password of a user, 429 to who
@@ -111,6 +114,9 @@ func (a *Auth) logFailure(user string, m *router.Match) {
 	client := "unix"
 	if m.Client.IsValid() {
 		client = m.Client.String()
+	}
+	if a.Failures != nil {
+		a.Failures.Add(1)
 	}
 	a.Log.Warn("auth failure", "client", client, "user", user, "rule", rule)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"httpmaster/router"
@@ -31,6 +32,8 @@ type Limit struct {
 	Refuse Refuse
 	Next   router.Handler
 
+	Refused *atomic.Int64 // counts the requests answered with 429; nil for nobody
+
 	now    func() time.Time // nil means time.Now
 	shards [limitShards]limitShard
 }
@@ -51,6 +54,9 @@ func (l *Limit) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	if wait == 0 {
 		l.Next.Serve(w, r, m)
 		return
+	}
+	if l.Refused != nil {
+		l.Refused.Add(1)
 	}
 	seconds := (wait + time.Second - 1) / time.Second
 	w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))

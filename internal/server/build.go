@@ -18,6 +18,7 @@ import (
 // caller gives it to Apply or calls Discard.
 func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 	b := &builder{server: s, cfg: cfg, faults: faults, gen: newGeneration()}
+	b.gen.hash, b.gen.file = cfg.Hash, cfg.File
 	if s.shared.dry {
 		b.gen.sources = newSources(cfg)
 		b.checkAppLog()
@@ -33,6 +34,9 @@ func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 	}
 	b.acmeNames()
 	b.checkAll()
+	if !s.shared.dry { // it has nothing to do with what is answered
+		b.services()
+	}
 	return b.gen
 }
 
@@ -49,6 +53,7 @@ type builder struct {
 // place is where in a port's tree of chains and routers a target stands.
 type place struct {
 	port    *config.Port
+	into    *port
 	errors  *proxy.ErrorPage
 	scope   router.Scope
 	pattern *router.Pattern // of the innermost rule; nil outside routers
@@ -57,14 +62,14 @@ type place struct {
 	route string
 	// guarded: a client got here only through auth or allow.
 	guarded bool
-	// rules counts the rules of the port.
-	rules *int
+	// tally counts what comes through the innermost rule.
+	tally *tally
 }
 
 // checkAppLog tells whether the program's own log could be opened, which is not
 // the server's to do when it runs.
 func (b *builder) checkAppLog() {
-	file := b.cfg.Modules.AppLog
+	file := b.cfg.Modules.AppLog.File
 	if file.Value == "" {
 		return
 	}
@@ -83,7 +88,8 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 		allowEncodedSlash: cp.AllowEncodedSlash,
 		trusted:           b.cfg.TrustedProxies,
 	}
-	at := place{port: cp, route: p.key, errors: p.errors, rules: &p.rules}
+	at := place{port: cp, into: p, route: p.key, errors: p.errors}
+	at.tally, _ = b.tally(at, cp.Address.Pos.Line)
 	chain := append(append([]*config.Target{}, b.cfg.Middleware...), cp.Middleware...)
 	if cp.Target != nil {
 		chain = append(chain, cp.Target)
@@ -188,11 +194,10 @@ func (b *builder) router(cr *config.Router, at place, next router.Handler) route
 		inner.scope = at.scope.With(pattern)
 		inner.pattern = pattern
 		inner.route += "\n" + pattern.String()
-		rules = append(rules, &router.Rule{
-			Pattern: pattern,
-			Handler: b.target(cr.Target, inner, next),
-			Line:    cr.Pattern.Pos.Line,
-		})
+		rule := &router.Rule{Pattern: pattern, Line: cr.Pattern.Pos.Line}
+		inner.tally, rule.Number = b.tally(inner, rule.Line)
+		rule.Handler = b.target(cr.Target, inner, next)
+		rules = append(rules, rule)
 		patterns = append(patterns, pattern)
 		sources = append(sources, cr)
 	}
@@ -201,7 +206,7 @@ func (b *builder) router(cr *config.Router, at place, next router.Handler) route
 		b.faults.Warnf(rule.Pos, "rule %q is never reached: rule %q on line %d matches everything it does; %s",
 			rule.Value, by.Value, by.Pos.Line, adviceForHidden(patterns[h.Rule], patterns[h.By]))
 	}
-	*at.rules += len(rules)
+	at.into.rules += len(rules)
 	return router.NewTable(rules, at.scope).Handler(next)
 }
 

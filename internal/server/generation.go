@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 
@@ -17,6 +18,9 @@ type Generation struct {
 	ports    []*port
 	acme     *acme             // nil: no port asks for it
 	checked  []*proxy.Balancer // whose health checks begin with Apply
+	balanced []balanced        // who uses them
+	hash     [32]byte          // of the config
+	file     string            // of the config
 	releases []func()
 	sources  *sources // of a dry server's only
 
@@ -42,7 +46,9 @@ type port struct {
 	allowEncodedSlash bool
 	trusted           []netip.Prefix
 
-	rules int
+	rules   int
+	tallies []ruleTally  // by router.Rule.Number; the first is of what no rule answers
+	service http.Handler // answers in the place of all of the above; nil for a port of the config
 }
 
 func newGeneration() *Generation {

@@ -66,6 +66,7 @@ type resources struct {
 	stores    pool[string, *runningStore]
 	tickets   pool[string, *tls.Config] // keys of session tickets, by clientAuth.key
 	passwords pool[string, *middleware.PasswordFile]
+	tallies   pool[string, *tally] // by place.route
 	logs      middleware.LogFiles
 	acmes     acmeManagers
 	dry       bool // nothing is made on the disk
@@ -81,7 +82,8 @@ func newResources(log *slog.Logger) *resources {
 	r.upstreams.close = (*proxy.Upstream).Close
 	r.balancers.close = (*proxy.Balancer).Close
 	r.stores.close = (*runningStore).close
-	r.tickets.close = func(*tls.Config) {}                // it serves nothing
+	r.tickets.close = func(*tls.Config) {} // it serves nothing
+	r.tallies.close = func(*tally) {}
 	r.passwords.close = func(*middleware.PasswordFile) {} // it holds nothing open
 	return r
 }

@@ -19,6 +19,10 @@ var matches = sync.Pool{New: func() any { return new(router.Match) }}
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := l.hold()
 	defer p.gen.release()
+	if p.service != nil {
+		p.service.ServeHTTP(w, r)
+		return
+	}
 	if p.answersACME(w, r) {
 		return
 	}
@@ -27,12 +31,15 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.Reset()
 		matches.Put(m)
 	}()
+	c := p.begin(w, m)
+	defer c.end(r)
 	if status, reason := p.admit(r, m); status != 0 {
 		w.Header().Set("Connection", "close")
-		p.errors.Write(w, r, status, reason)
-		return
+		p.errors.Write(c.rec, r, status, reason)
+	} else {
+		p.handler.Serve(c.rec, r, m)
 	}
-	p.handler.Serve(w, r, m)
+	c.finished = true
 }
 
 // hold gives the port state of now, its generation held.

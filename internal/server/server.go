@@ -16,8 +16,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
+	"time"
 
+	"httpmaster/internal/metrics"
 	"httpmaster/internal/tunnel"
 )
 
@@ -28,24 +31,31 @@ type Server struct {
 	// needs no rights but those to its own files, of which paths must become
 	// the new user's. Its error is Apply's.
 	DropPrivileges func(paths []string) error
+	// Version is what the program calls itself, for its status.
+	Version string
 
 	log      *slog.Logger
 	tunnels  tunnel.Registry
 	sessions *tunnel.Sessions
 	counts   tunnel.Counts
 	shared   *resources
+	metrics  func() http.Handler
 
 	mu        sync.Mutex // held by Apply and Shutdown
 	current   *Generation
 	listeners map[string]*listener // by address key
 	stopped   bool
+	history   history
 
 	draining sync.WaitGroup // listeners of removed ports that finish their requests
 }
 
 // New makes a server that listens nowhere yet. It tells log what happens.
 func New(log *slog.Logger) *Server {
-	return &Server{log: log, sessions: tunnel.NewSessions(), shared: newResources(log), listeners: make(map[string]*listener)}
+	s := &Server{log: log, sessions: tunnel.NewSessions(), shared: newResources(log), listeners: make(map[string]*listener)}
+	s.history.started = time.Now()
+	s.metrics = sync.OnceValue(func() http.Handler { return metrics.Handler(s.Status, log) })
+	return s
 }
 
 // NewDry makes a server that only builds, for looking at what comes of a
@@ -106,6 +116,7 @@ func (s *Server) Apply(gen *Generation) error {
 	}
 	old := s.current
 	s.current = gen
+	s.history.applied(old == nil)
 	s.shared.acmes.serve(gen)
 	for _, balancer := range gen.checked {
 		balancer.Start()

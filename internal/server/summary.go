@@ -12,6 +12,10 @@ func (g *Generation) Summary() []string {
 	for _, p := range g.ports {
 		var b strings.Builder
 		b.WriteString(displayAddress(p))
+		if p.service != nil {
+			lines = append(lines, b.String()+": metrics")
+			continue
+		}
 		if p.tls != nil {
 			b.WriteString(" with TLS")
 		}

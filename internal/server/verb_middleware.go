@@ -24,7 +24,7 @@ func (b *builder) auth(v *config.Auth, at place, next router.Handler) router.Han
 	}
 	return &middleware.Auth{
 		Users: users, Realm: v.Realm.Value, Lockout: lockout(v.Lockout),
-		Refuse: at.errors.Write, Log: b.server.log, Next: next,
+		Refuse: at.errors.Write, Failures: &at.tally.authFailures, Log: b.server.log, Next: next,
 	}
 }
 

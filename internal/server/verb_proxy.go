@@ -14,6 +14,7 @@ func (b *builder) proxy(v *config.Proxy, at place, next router.Handler) router.H
 	p := &proxy.Proxy{
 		Errors:         at.errors,
 		Tunnels:        &b.server.tunnels,
+		Carried:        &at.tally.tunnels,
 		Log:            b.server.log,
 		ClientIdle:     cmp.Or(v.ClientTimeout, at.port.ProxyTimeout, b.cfg.ProxyTimeout),
 		UpstreamIdle:   cmp.Or(v.Timeout, at.port.ProxyTargetTimeout, b.cfg.ProxyTargetTimeout, b.agent(at).Timeout),
@@ -38,7 +39,7 @@ func (b *builder) proxy(v *config.Proxy, at place, next router.Handler) router.H
 	if !b.fixed(v.Target, hop, "health checks need") {
 		return next
 	}
-	b.balanceHops(p, v, []proxy.Hop{hop}, []int{1})
+	b.balanceHops(p, v, at, []proxy.Hop{hop}, []int{1})
 	return p
 }
 
@@ -107,14 +108,14 @@ func (b *builder) balance(p *proxy.Proxy, v *config.Proxy, at place) (ok bool) {
 		weights = append(weights, t.Weight)
 	}
 	if ok {
-		b.balanceHops(p, v, hops, weights)
+		b.balanceHops(p, v, at, hops, weights)
 	}
 	return ok
 }
 
 // balanceHops sets the balancer of p. One whose settings did not change is the
 // old one, with what it knows of its targets.
-func (b *builder) balanceHops(p *proxy.Proxy, v *config.Proxy, hops []proxy.Hop, weights []int) {
+func (b *builder) balanceHops(p *proxy.Proxy, v *config.Proxy, at place, hops []proxy.Hop, weights []int) {
 	s := proxy.BalancerSettings{
 		Policy:     proxy.Policy(v.Balance.Value),
 		Cookie:     v.Cookie.Value,
@@ -142,6 +143,7 @@ func (b *builder) balanceHops(p *proxy.Proxy, v *config.Proxy, hops []proxy.Hop,
 	})
 	b.gen.releases = append(b.gen.releases, release)
 	b.gen.checked = append(b.gen.checked, balancer)
+	b.gen.balanced = append(b.gen.balanced, balanced{at.into.key, at.rule(), balancer})
 	p.Balancer, p.Hops = balancer, hops
 }
 

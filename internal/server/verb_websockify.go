@@ -28,6 +28,7 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 		Errors:        at.errors,
 		Resume:        resumeTime(v),
 		Tunnels:       &b.server.tunnels,
+		Carried:       &at.tally.tunnels,
 		Sessions:      b.server.sessions,
 		Counts:        &b.server.counts,
 		Route:         at.route,

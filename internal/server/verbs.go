@@ -32,9 +32,9 @@ func (b *builder) verb(t *config.Target, at place, next router.Handler) router.H
 	case *config.AddHeader:
 		return b.addHeader(v, at, next)
 	case *config.Limit:
-		return &middleware.Limit{Rate: v.Rate, Burst: v.Burst, Refuse: at.errors.Write, Next: next}
+		return &middleware.Limit{Rate: v.Rate, Burst: v.Burst, Refuse: at.errors.Write, Refused: &at.tally.limited, Next: next}
 	case *config.AddressFilter:
-		return &middleware.AddressFilter{Deny: v.Deny, Prefixes: v.Prefixes, Refuse: at.errors.Write, Next: next}
+		return &middleware.AddressFilter{Deny: v.Deny, Prefixes: v.Prefixes, Refuse: at.errors.Write, Refused: &at.tally.denied, Next: next}
 	default:
 		b.faults.Errorf(t.Pos, "the verb %q is not available in this version", t.Verb.Name())
 		return next
