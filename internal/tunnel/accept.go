@@ -2,9 +2,10 @@ package tunnel
 
 import (
 	"bufio"
-	"context"
+	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -18,40 +19,6 @@ const (
 	protocolBinary = "binary"
 	protocolBase64 = "base64"
 )
-
-// Conn is a WebSocket that Join can make a tunnel of. Whoever has one must pass
-// it to Join or call CloseNow.
-type Conn struct {
-	ws   *websocket.Conn
-	link *link
-}
-
-func newConn(ws *websocket.Conn, l *link) *Conn {
-	ws.SetReadLimit(-1) // messages are passed on as they come, whatever their size
-	return &Conn{ws: ws, link: l}
-}
-
-// CloseNow ends the connection without a close handshake.
-func (c *Conn) CloseNow() {
-	c.link.abort(net.ErrClosed)
-	_ = c.ws.CloseNow()
-}
-
-// CanResume says whether the peers have agreed on the protocol of sessions: then
-// the tunnel is one of Sessions.Open, Sessions.Resume or Forward and not of Join.
-func (c *Conn) CanResume() bool {
-	return c.ws.Subprotocol() == protocolTunnel || c.ws.Subprotocol() == protocolResume
-}
-
-// write sends p as one message and returns when the kernel has it.
-func (c *Conn) write(kind websocket.MessageType, p []byte) error {
-	c.link.hold()
-	err := c.ws.Write(context.Background(), kind, p)
-	if flushErr := c.link.flush(); err == nil {
-		err = flushErr
-	}
-	return err
-}
 
 // HandshakeError says why a request is no WebSocket handshake.
 type HandshakeError struct {
@@ -126,17 +93,22 @@ func Accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
+		if h.conn != nil {
+			_ = h.conn.Close()
+		}
 		return nil, fmt.Errorf("WebSocket handshake: %w", err)
 	}
-	return newConn(ws, h.link), nil
+	_ = ws.CloseNow()
+	return newConn(h.conn, h.early, false, ws.Subprotocol()), nil
 }
 
-// hijacker is what the WebSocket library takes the connection from. The library
-// looks for http.Hijacker on the writer itself and not through Unwrap, and puts
-// its own reader and writer on the connection it gets, which is to be a link.
+// hijacker takes the connection over when the WebSocket library, which does the
+// handshake and no more, asks for it. The library looks for http.Hijacker on the
+// writer itself and not through Unwrap.
 type hijacker struct {
 	http.ResponseWriter
-	link *link
+	conn  net.Conn
+	early []byte
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -144,7 +116,17 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.link = newLink(conn, conn, []byte{0x89, 0})
-	rw.Writer.Reset(h.link)
-	return h.link, rw, nil
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	h.conn, h.early = conn, bytes.Clone(early)
+	// net/http never looks at these again, but keeps them until the handler
+	// returns, with a buffer of 4 KiB each.
+	*rw.Reader, *rw.Writer = bufio.Reader{}, bufio.Writer{}
+	return dead{}, bufio.NewReadWriter(bufio.NewReaderSize(dead{}, 16), bufio.NewWriterSize(dead{}, 16)), nil
 }
+
+// dead is what the WebSocket library gets for a connection.
+type dead struct{ net.Conn }
+
+func (dead) Read([]byte) (int, error)  { return 0, io.EOF }
+func (dead) Write([]byte) (int, error) { return 0, net.ErrClosed }
+func (dead) Close() error              { return nil }

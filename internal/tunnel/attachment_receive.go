@@ -1,76 +1,75 @@
 package tunnel
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 // handshakeWait bounds how long the peer may take for its first message.
 const handshakeWait = 10 * time.Second
 
-// readMessage waits for one message of the protocol and passes it to take. An
-// error that does not wrap errMessage and is not take's means that nothing more
-// can be read.
-func (c *Conn) readMessage(take func(message) error) error {
-	kind, r, err := c.ws.Reader(context.Background())
-	if err != nil {
-		return err
-	}
-	buf := frameBuffers.get()
-	defer frameBuffers.put(buf)
-	n, err := io.ReadFull(r, buf)
-	// A message that is cut off by the end of the connection may look like one
-	// that ends there.
-	if lost := c.link.lost.Load(); lost != nil {
-		return *lost
-	}
-	switch {
-	case err == nil:
-		return fmt.Errorf("%w: it is too long", errMessage)
-	case err != io.EOF && err != io.ErrUnexpectedEOF:
-		return err
-	case kind != websocket.MessageBinary:
-		return fmt.Errorf("%w: it is text", errMessage)
-	}
-	m, err := parseMessage(buf[:n])
-	if err != nil {
-		return err
-	}
-	return take(m)
+// send sends one message and returns when the kernel has it.
+func (c *Conn) send(m message) error {
+	return c.write(c.appendFrame(nil, opBinary, m.append(nil)))
 }
 
 // firstMessage reads the peer's first message, which must not be data. A RESET
 // is a *ResetError.
-func (c *Conn) firstMessage(want kind) (first message, err error) {
-	guard := time.AfterFunc(handshakeWait, func() { c.link.abort(errSilent) })
+func (c *Conn) firstMessage(want kind) (message, error) {
+	guard := time.AfterFunc(handshakeWait, func() { c.abort(errSilent) })
 	defer guard.Stop()
-	err = c.readMessage(func(m message) error {
-		switch m.kind {
-		case want:
-			first = m
-			return nil
-		case kindReset:
-			return &ResetError{m.code, m.reason}
+	var box inbox
+	for {
+		p, ok, err := c.next()
+		if !ok {
+			if err == nil {
+				err = c.fill()
+			}
+			if err != nil {
+				return message{}, err
+			}
+			continue
 		}
-		return fmt.Errorf("%w: the first is of type %d", errMessage, m.kind)
-	})
-	return first, err
+		m, ok, err := box.take(p)
+		switch {
+		case err != nil:
+			return message{}, err
+		case !ok:
+		case m.kind == want:
+			return m, nil
+		case m.kind == kindReset:
+			return message{}, &ResetError{m.code, m.reason}
+		default:
+			return message{}, fmt.Errorf("%w: the first is of type %d", errMessage, m.kind)
+		}
+	}
 }
 
 // receive takes what the peer sends until the WebSocket ends.
 func (a *attachment) receive() {
 	for {
-		if err := a.ws.readMessage(a.take); err != nil {
+		p, ok, err := a.ws.next()
+		switch {
+		case ok:
+			err = a.takePiece(p)
+		case err == nil:
+			err = a.ws.fill()
+		}
+		if err != nil {
 			a.peerFailed(err)
 			return
 		}
 	}
+}
+
+func (a *attachment) takePiece(p piece) error {
+	m, ok, err := a.inbox.take(p)
+	if ok {
+		err = a.take(m)
+	}
+	return err
 }
 
 // errOrder says that a message makes no sense where it came.
@@ -141,32 +140,34 @@ func (a *attachment) peerFailed(err error) {
 	s := a.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	closed, isClose := errors.AsType[websocket.CloseError](err)
+	closed, isClose := errors.AsType[*CloseError](err)
+	_, isFailure := errors.AsType[*failure](err)
 	switch {
-	case isClose && a.last:
-		s.told = true
-		s.finishLocked(s.conclusion(ending{}))
 	case errors.Is(err, errMessage):
-		s.finishLocked(ending{websocket.StatusProtocolError, "protocol error", fmt.Errorf("%w: %w", errProtocol, err)})
+		s.finishLocked(ending{closeProtocol, "protocol error", fmt.Errorf("%w: %w", errProtocol, err)})
 		return // the peer can still be told
-	case isClose && blamesUs(closed.Code):
-		err := &CloseError{Code: int(closed.Code), Reason: closed.Reason}
-		s.told = true
-		s.finishLocked(ending{reason: err.Error(), err: err})
-	case !isClose && a.ws.link.lost.Load() == nil && !a.gone && !errors.Is(err, net.ErrClosed):
-		// The library has found it in the frames, and said so.
+	case isFailure: // the peer has been told
 		s.told = true
 		s.finishLocked(ending{reason: "protocol error", err: fmt.Errorf("%w: %w", errProtocol, err)})
+	case isClose && (a.last || s.complete()):
+		s.told = true
+		s.finishLocked(s.conclusion(ending{}))
+	case isClose && blamesUs(closeCode(closed.Code)):
+		s.told = true
+		s.finishLocked(ending{reason: closed.Error(), err: closed})
+	case !isClose:
+		a.lose(lostError(err))
+		return
 	}
-	a.lose(lostError(err))
+	a.leave(lostError(err))
 }
 
 // blamesUs says whether a close code means that the peer cannot understand us:
 // a new WebSocket would not help.
-func blamesUs(code websocket.StatusCode) bool {
+func blamesUs(code closeCode) bool {
 	switch code {
-	case websocket.StatusProtocolError, websocket.StatusUnsupportedData, websocket.StatusInvalidFramePayloadData,
-		websocket.StatusMessageTooBig, websocket.StatusMandatoryExtension:
+	case closeProtocol, closeUnsupported, closeInvalid,
+		closeTooBig, closeExtension:
 		return true
 	}
 	return false
@@ -174,8 +175,8 @@ func blamesUs(code websocket.StatusCode) bool {
 
 // lostError says why a WebSocket is of no more use.
 func lostError(err error) error {
-	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
-		return &CloseError{Code: int(closed.Code), Reason: closed.Reason}
+	if _, ok := errors.AsType[*CloseError](err); ok {
+		return err
 	}
 	if err == io.EOF {
 		err = errors.New("it ended without a close frame")

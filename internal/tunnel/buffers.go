@@ -3,58 +3,39 @@ package tunnel
 import "sync"
 
 const (
-	// frameSize is the largest message we send. Some peers refuse larger ones.
+	// frameSize is the longest message that we send, with its frame's header:
+	// some peers refuse longer ones, and so much fills records of TLS.
 	frameSize = 64 << 10
-	// idleSize is what a tunnel that waits for its TCP side holds.
-	idleSize = 4 << 10
-	// headerRoom is the largest frame header a server or client writes.
-	headerRoom = 14
+	// maxPayload is the longest payload that we send.
+	maxPayload = frameSize - maxHeader
+	// batch is how many of the longest frames fit into the largest buffer, and
+	// so into one system call.
+	batch = 4
+	// headRoom stands in front of what is read into a buffer, for the headers of
+	// the frames that it is sent in.
+	headRoom = batch * maxHeader
 )
 
-// bufferPool keeps buffers of one size for reuse.
-type bufferPool struct {
-	size int
-	pool sync.Pool
+// bufferSizes are how much can be read into the buffers there are, from the one
+// for a user who types to the one for a stream.
+var bufferSizes = [...]int{4 << 10, 16 << 10, maxPayload, batch * maxPayload}
+
+const largest = len(bufferSizes) - 1
+
+// buffer is a piece of memory that is used again. It begins with headRoom.
+type buffer struct {
+	bytes []byte
+	size  int // which of bufferSizes
 }
 
-var (
-	idleBuffers  = bufferPool{size: idleSize}
-	dataBuffers  = bufferPool{size: frameSize}
-	frameBuffers = bufferPool{size: frameSize + headerRoom}
-)
+var bufferPools [len(bufferSizes)]sync.Pool
 
-// get gives a buffer of the pool's size.
-func (b *bufferPool) get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return (*p)[:b.size]
+// getBuffer gives a buffer of a size of bufferSizes.
+func getBuffer(size int) *buffer {
+	if b, ok := bufferPools[size].Get().(*buffer); ok {
+		return b
 	}
-	return make([]byte, b.size)
+	return &buffer{make([]byte, headRoom+bufferSizes[size]), size}
 }
 
-// put takes a buffer back. One that has grown is left to the collector, so that
-// a moment's flood does not stay in memory.
-func (b *bufferPool) put(p []byte) {
-	if cap(p) == b.size {
-		b.pool.Put(&p)
-	}
-}
-
-// putBuffer takes back what came from idleBuffers or dataBuffers.
-func putBuffer(p []byte) {
-	idleBuffers.put(p)
-	dataBuffers.put(p)
-}
-
-// resize gives the buffer for the next read after one that filled n bytes of
-// buf: a tunnel that waits holds a small one, a busy one a large one.
-func resize(buf []byte, n int) []byte {
-	switch {
-	case len(buf) == idleSize && n == idleSize:
-		putBuffer(buf)
-		buf = dataBuffers.get()
-	case len(buf) > idleSize && n < idleSize:
-		putBuffer(buf)
-		buf = idleBuffers.get()
-	}
-	return buf
-}
+func putBuffer(b *buffer) { bufferPools[b.size].Put(b) }

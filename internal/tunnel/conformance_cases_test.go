@@ -120,8 +120,7 @@ var conformanceCases = []conformanceCase{
 	{number: "7.3.4", name: "close with a reason", frames: []wire{closeFrame(1000, "Goodbye, świat")}, want: `"" close 1000`},
 	{number: "7.3.5", name: "close with the longest reason", frames: []wire{closeFrame(1000, strings.Repeat("r", 123))}, want: `"" close 1000`},
 	{number: "7.3.6", name: "close with a reason too long", frames: []wire{closeFrame(1000, strings.Repeat("r", 124))}, want: failed},
-	conformanceCase{number: "7.5.1", name: "close with a reason that is no UTF-8", frames: []wire{closeFrame(1000, "\xce\xba\xed\xa0\x80")}, want: `"" close 1007 protocol`}.
-		both(`"" close 1000`),
+	{number: "7.5.1", name: "close with a reason that is no UTF-8", frames: []wire{closeFrame(1000, "\xce\xba\xed\xa0\x80")}, want: `"" close 1007 protocol`},
 
 	// Codes of closing.
 	accepted("7.7.1", 1000, ""),
@@ -163,11 +162,11 @@ var conformanceCases = []conformanceCase{
 
 	// Masking: a client must, a server must not, and the other end must not
 	// take it otherwise.
-	{number: "§5.1", name: "data with the wrong mask", frames: []wire{{first: final | opText, payload: "Hello", wrongMask: true}}, want: failed, client: `"\x7f\x9fMQX" close 1000`},
-	{number: "§5.1", name: "empty data with the wrong mask", frames: []wire{{first: final | opText, wrongMask: true}}, want: failed, client: `"" close 1000`},
-	{number: "§5.1", name: "ping with the wrong mask", frames: []wire{{first: final | opPing, payload: "x", wrongMask: true}}, want: failed, client: `"" pong "x" close 1000`},
-	{number: "§5.1", name: "close with the wrong mask", frames: []wire{{first: final | opClose, payload: "\x03\xe8", wrongMask: true}}, want: failed, client: `"" close 1000`},
-	{number: "§5.1", name: "second part with the wrong mask", frames: []wire{part(opText, "one"), {first: final, payload: "two", wrongMask: true}}, want: `"one" close 1002 protocol`, client: `"oneC\x8dN" close 1000`},
+	{number: "§5.1", name: "data with the wrong mask", frames: []wire{{first: final | opText, payload: "Hello", wrongMask: true}}, want: failed},
+	{number: "§5.1", name: "empty data with the wrong mask", frames: []wire{{first: final | opText, wrongMask: true}}, want: failed},
+	{number: "§5.1", name: "ping with the wrong mask", frames: []wire{{first: final | opPing, payload: "x", wrongMask: true}}, want: failed},
+	{number: "§5.1", name: "close with the wrong mask", frames: []wire{{first: final | opClose, payload: "\x03\xe8", wrongMask: true}}, want: failed},
+	{number: "§5.1", name: "second part with the wrong mask", frames: []wire{part(opText, "one"), {first: final, payload: "two", wrongMask: true}}, want: `"one" close 1002 protocol`},
 
 	// A TCP connection that ends without a Close frame: there is nobody to tell.
 	{number: "§7.1.5", name: "end at once", cut: true, want: `"" no close lost`},
@@ -177,7 +176,7 @@ var conformanceCases = []conformanceCase{
 	{number: "§7.1.5", name: "end within a length", frames: []wire{{first: final | opBinary, claim: 1 << 20, cut: 5}}, cut: true, want: `"" no close lost`},
 	{number: "§7.1.5", name: "end within a ping", frames: []wire{{first: final | opPing, payload: "Hello", cut: 6}}, cut: true, want: `"" no close lost`},
 	{number: "§7.1.5", name: "end within a close", frames: []wire{{first: final | opClose, payload: "\x03\xe8", cut: 3}}, cut: true, want: `"" no close lost`},
-	{number: "§7.1.5", name: "end within a payload", frames: []wire{{first: final | opBinary, payload: "Hello", claim: 100}}, cut: true, want: `"" no close lost`},
+	{number: "§7.1.5", name: "end within a payload", frames: []wire{{first: final | opBinary, payload: "Hello", claim: 100}}, cut: true, want: `"Hello" no close lost`},
 }
 
 // accepted is a code that a peer may close with; it gets it back.

@@ -12,13 +12,6 @@ import (
 	"testing"
 )
 
-// goesOnAfterFailing is a deviation of both sides, and of every case in which
-// the peer breaks the protocol: the WebSocket library takes what follows the
-// broken frame for frames, answers them, and waits up to 5 seconds for a Close
-// frame, where RFC 6455, 7.1.7 wants nothing to be processed any more. Nothing
-// of it reaches the TCP connection. It is in docs/websocket.md.
-const goesOnAfterFailing = true
-
 // outcome is what a peer that keeps or breaks the protocol comes to see, and
 // what becomes of the tunnel.
 type outcome struct {
@@ -144,8 +137,7 @@ func (c *conformanceCase) check(t *testing.T, side testedSide, how string, write
 	if got.String() != want {
 		t.Errorf("%s:\ngot  %s\nwant %s", how, got, want)
 	}
-	fails := strings.HasSuffix(want, " protocol")
-	if goesOn := len(got.after) > 0; goesOn != (fails && goesOnAfterFailing) {
+	if len(got.after) > 0 {
 		t.Errorf("%s: behind our Close frame came %q", how, got.after)
 	}
 }

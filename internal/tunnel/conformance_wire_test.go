@@ -17,10 +17,9 @@ import (
 
 // More first bytes of frames.
 const (
-	opContinuation = 0x0
-	rsv1           = 0x40
-	rsv2           = 0x20
-	rsv3           = 0x10
+	rsv1 = 0x40
+	rsv2 = 0x20
+	rsv3 = 0x10
 )
 
 // wire is a frame as a peer may send it, right or wrong.
@@ -122,7 +121,7 @@ func readWire(r io.Reader, fromClient bool) (f received, err error) {
 	if size > 0 {
 		var extended [8]byte
 		if _, err := io.ReadFull(r, extended[8-size:]); err != nil {
-			return f, broken(err)
+			return f, cutOff(err)
 		}
 		length = binary.BigEndian.Uint64(extended[:])
 	}
@@ -140,19 +139,19 @@ func readWire(r io.Reader, fromClient bool) (f received, err error) {
 	}
 	if masked {
 		if _, err := io.ReadFull(r, f.key[:]); err != nil {
-			return f, broken(err)
+			return f, cutOff(err)
 		}
 	}
 	f.payload = make([]byte, length)
 	if _, err := io.ReadFull(r, f.payload); err != nil {
-		return f, broken(err)
+		return f, cutOff(err)
 	}
 	unmask(f.key, f.payload)
 	return f, nil
 }
 
-// broken is the error of an end in the middle of a frame.
-func broken(err error) error {
+// cutOff is the error of an end in the middle of a frame.
+func cutOff(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
@@ -164,7 +163,7 @@ func broken(err error) error {
 type tested struct {
 	peer   *raw
 	target net.Conn
-	wait   func(*testing.T) result
+	wait   func(testing.TB) result
 }
 
 // testedSide is one of the two ends.

@@ -1,106 +1,106 @@
 package tunnel
 
 import (
-	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
-// receive copies from the WebSocket to the connection.
+// receive copies from the WebSocket to the connection, until the peer has closed
+// or nothing can be read any more. It has finished the tunnel then.
 func (t *joined) receive() {
 	for {
-		// The library closes the connection when a context ends, without a
-		// word to the peer, so it gets none that does.
-		kind, message, err := t.ws.ws.Reader(context.Background())
-		if err != nil {
-			t.peerFailed(err)
+		if !t.deliver() {
 			return
 		}
-		if t.base64 {
-			if kind != websocket.MessageText {
-				t.finish(ending{websocket.StatusUnsupportedData, "the base64 subprotocol carries text only", errText})
-				return
-			}
-			message = base64.NewDecoder(base64.StdEncoding, message)
-		}
-		if !t.deliver(message) {
+		if err := t.ws.fill(); err != nil {
+			t.peerFailed(err)
 			return
 		}
 	}
 }
 
-// deliver writes one message to the connection, as it comes. It reports whether
-// the tunnel goes on.
-func (t *joined) deliver(message io.Reader) bool {
-	buf := dataBuffers.get()
-	defer dataBuffers.put(buf)
+// deliver writes what has been read from the WebSocket to the connection, in one
+// piece. It reports whether the tunnel goes on.
+func (t *joined) deliver() bool {
+	out := t.ws.frames.rest[:0] // unmasked, without the headers, it takes no more room
 	for {
-		n, err := message.Read(buf)
-		if err != nil && err != io.EOF {
-			// Of a frame that was cut off, the library gives the last bytes
-			// as they came, masked: they are not data.
-			t.peerFailed(err)
-			return false
+		p, ok, err := t.ws.next()
+		if ok && t.text == nil {
+			out = p.appendTo(out)
+			continue
 		}
-		if n > 0 {
-			written, err := t.conn.Write(buf[:n])
-			t.meter.Carried(int64(written), 0)
-			if err != nil {
-				t.writeFailed(err)
+		if ok {
+			var e *ending
+			if out, e = t.text.read(p); e != nil {
+				t.finish(*e)
 				return false
 			}
 		}
-		if err == io.EOF {
+		if !t.writeConn(out) {
+			return false
+		}
+		if err != nil {
+			t.peerFailed(err)
+			return false
+		}
+		if !ok {
 			return true
 		}
+		out = nil
 	}
 }
 
+// writeConn gives p to the connection. It reports whether that could be done.
+func (t *joined) writeConn(p []byte) bool {
+	if len(p) == 0 {
+		return true
+	}
+	n, err := t.conn.Write(p)
+	t.meter.Carried(int64(n), 0)
+	if err != nil {
+		t.writeFailed(err)
+		return false
+	}
+	return true
+}
+
 // send copies from the connection to the WebSocket. When that is no longer
-// possible it reads on and discards, until closeConn ends it.
+// possible it reads on and discards, until run ends it.
 func (t *joined) send() {
-	buf := idleBuffers.get()
-	defer func() { putBuffer(buf) }()
+	in := newSource(t.conn, nil)
+	defer in.release()
 	for {
-		n, err := t.conn.Read(buf)
-		if n > 0 {
-			if t.sendMessage(buf[:n]) != nil {
+		p, err := in.read()
+		if len(p) > 0 {
+			if t.write(&in, p) != nil {
 				// Why, receive knows or learns soon: the peer may have said goodbye.
-				_ = t.ws.link.SetReadDeadline(time.Now().Add(t.ws.link.closeWait))
+				t.ws.expectEnd()
+				in.release()
 				_, _ = io.Copy(io.Discard, t.conn)
 				return
 			}
-			t.meter.Carried(0, int64(n))
+			t.meter.Carried(0, int64(len(p)))
 		}
 		if err == io.EOF {
-			t.finish(ending{websocket.StatusNormalClosure, "the connection was closed", nil})
+			t.finish(ending{closeNormal, "the connection was closed", nil})
 			return
 		}
 		if err != nil {
 			t.connFailed(err)
 			return
 		}
-		buf = resize(buf, n)
-		if t.base64 && len(buf) > idleSize {
-			buf = buf[:base64.StdEncoding.DecodedLen(frameSize)]
-		}
 	}
 }
 
-// sendMessage sends p as one message and returns when the kernel has it.
-func (t *joined) sendMessage(p []byte) error {
-	kind := websocket.MessageBinary
-	if t.base64 {
-		text := dataBuffers.get()
-		defer dataBuffers.put(text)
-		kind, p = websocket.MessageText, base64.StdEncoding.AppendEncode(text[:0], p)
+// write sends p, which in has read, and returns when the kernel has it.
+func (t *joined) write(in *source, p []byte) error {
+	if t.text != nil {
+		return t.ws.writeBase64(p)
 	}
-	return t.ws.write(kind, p)
+	return t.ws.write(t.ws.frame(opBinary, in.withRoom()))
 }
 
 // writeFailed ends the tunnel because conn takes no more bytes. That is mostly
@@ -111,44 +111,27 @@ func (t *joined) writeFailed(err error) {
 		t.sending.Wait()
 	}
 	t.connFailed(err)
+	t.ws.discard()
 }
 
 // connFailed ends the tunnel because of an error of the connection.
-func (t *joined) connFailed(err error) {
-	t.finish(brokenConn(err))
-}
+func (t *joined) connFailed(err error) { t.finish(brokenConn(err)) }
 
-// peerFailed ends the tunnel because nothing more can be read from the
-// WebSocket.
+// peerFailed ends the tunnel because nothing more is to be read from the
+// WebSocket: the peer has closed, has been told what it did wrong, or is gone.
 func (t *joined) peerFailed(err error) {
-	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
-		t.peerClosed(closed)
-		return
-	}
-	_, corrupt := errors.AsType[base64.CorruptInputError](err)
+	closed, isClose := errors.AsType[*CloseError](err)
+	_, isFailure := errors.AsType[*failure](err)
 	switch {
-	case t.ws.link.lost.Load() != nil:
-		t.peerLost()
-	case corrupt, errors.Is(err, io.ErrUnexpectedEOF):
-		t.finish(ending{websocket.StatusInvalidFramePayloadData, "a message is not base64", errText})
-	default:
-		t.finish(ending{websocket.StatusProtocolError, "protocol error", fmt.Errorf("%w: %w", errProtocol, err)})
-	}
-}
-
-// peerClosed ends the tunnel because the peer said so; the library has answered.
-func (t *joined) peerClosed(closed websocket.CloseError) {
-	switch closed.Code {
-	case websocket.StatusNormalClosure, websocket.StatusNoStatusRcvd:
+	case isClose && (closed.Code == int(closeNormal) || closed.Code == int(closeNoCode)):
 		t.finish(ending{reason: "the WebSocket peer closed"})
+	case isClose:
+		t.finish(ending{reason: closed.Error(), err: closed})
+	case isFailure:
+		t.finish(ending{reason: "protocol error", err: fmt.Errorf("%w: %w", errProtocol, err)})
 	default:
-		err := &CloseError{Code: int(closed.Code), Reason: closed.Reason}
-		t.finish(ending{reason: err.Error(), err: err})
+		t.ws.abort(net.ErrClosed)
+		lost := lostError(err)
+		t.finish(ending{reason: lost.Error(), err: lost})
 	}
-}
-
-// peerLost ends the tunnel because the WebSocket's own connection broke.
-func (t *joined) peerLost() {
-	err := lostError(*t.ws.link.lost.Load())
-	t.finish(ending{reason: err.Error(), err: err})
 }

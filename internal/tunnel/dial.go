@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"time"
 
 	"nhooyr.io/websocket"
 )
@@ -96,9 +97,13 @@ func (d *Dialer) dial(ctx context.Context, address string, protocols ...string) 
 		Subprotocols: protocols,
 	})
 	if err != nil {
+		if u.conn != nil {
+			_ = u.conn.Close()
+		}
 		return nil, dialError(resp, err)
 	}
-	return newConn(ws, u.link), nil
+	_ = ws.CloseNow()
+	return newConn(u.conn, u.early, true, ws.Subprotocol()), nil
 }
 
 // dialError says what a failed handshake came to.
@@ -120,12 +125,13 @@ func dialError(resp *http.Response, err error) error {
 	return refused
 }
 
-// upgrader does one handshake and puts a link under the WebSocket that comes of
-// it.
+// upgrader does one handshake for the WebSocket library and keeps the connection
+// that comes of it.
 type upgrader struct {
 	dialer    *Dialer
 	transport http.Transport
-	link      *link
+	conn      net.Conn // nil until a server has switched protocols
+	early     []byte   // what was read behind its answer
 }
 
 func (u *upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -143,8 +149,19 @@ func (u *upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { conn = info.Conn }}
 	resp, err := u.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
-		u.link = newLink(conn, resp.Body, []byte{0x89, 0x80, 0, 0, 0, 0}) // a client masks, even nothing
-		resp.Body = u.link
+		u.conn, u.early = conn, readBehind(conn, resp.Body)
+		resp.Body = dead{}
 	}
 	return resp, err
+}
+
+// readBehind gives what the transport has read behind an answer that switches
+// protocols, and so what body gives without waiting for conn.
+func readBehind(conn net.Conn, body io.Reader) []byte {
+	if conn.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return nil
+	}
+	early, _ := io.ReadAll(body)
+	_ = conn.SetReadDeadline(time.Time{})
+	return early
 }

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 // The first attempt to reconnect comes about firstDelay after the loss, and the
@@ -73,7 +71,7 @@ func Forward(ctx context.Context, ws *Conn, conn net.Conn, opts Options, back Re
 	f := &forwarder{session: newSession(conn, opts), back: back}
 	f.client = true
 	defer context.AfterFunc(ctx, func() {
-		f.finish(ending{code: websocket.StatusGoingAway, reason: context.Cause(ctx).Error()})
+		f.finish(ending{code: closeGoingAway, reason: context.Cause(ctx).Error()})
 	})()
 	f.start()
 	if a, err := f.welcome(ws, 0); err != nil {
@@ -195,12 +193,12 @@ func (f *forwarder) resume(ctx context.Context) (*attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { ws.link.abort(context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, func() { ws.abort(context.Cause(ctx)) })()
 	f.mu.Lock()
 	f.attempt++
 	hello := message{kind: kindResume, session: f.id, token: f.token, offset: f.received(), attempt: f.attempt}
 	f.mu.Unlock()
-	if err := ws.write(websocket.MessageBinary, hello.append(nil)); err != nil {
+	if err := ws.send(hello); err != nil {
 		ws.CloseNow()
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func TestEndlessFrame(t *testing.T) {
 	peer := dialRaw(t, s.url, frameHeader(final|opBinary, 1<<60))
 	sent := noise(8 << 20)
 	writeAll(t, peer, sent)
-	expect(t, s.target, sent[:len(sent)-frameSize]) // the library fills the buffer before it gives it
+	expect(t, s.target, sent)
 }
 
 func TestPingIsAnswered(t *testing.T) {

@@ -42,7 +42,7 @@ type served struct {
 }
 
 // serve offers one tunnel to a TCP connection.
-func serve(t *testing.T, opts Options) *served {
+func serve(t testing.TB, opts Options) *served {
 	t.Helper()
 	near, far := tcpPair(t)
 	s := serveConn(t, near, opts)
@@ -52,7 +52,7 @@ func serve(t *testing.T, opts Options) *served {
 }
 
 // serveConn offers one tunnel to near.
-func serveConn(t *testing.T, near net.Conn, opts Options) *served {
+func serveConn(t testing.TB, near net.Conn, opts Options) *served {
 	t.Helper()
 	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan result, 1)
@@ -83,7 +83,7 @@ func serveConn(t *testing.T, near net.Conn, opts Options) *served {
 }
 
 // wait gives what the tunnel came to.
-func (s *served) wait(t *testing.T) result {
+func (s *served) wait(t testing.TB) result {
 	t.Helper()
 	select {
 	case r := <-s.ended:
@@ -130,11 +130,11 @@ const rawHandshake = "GET / HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Up
 type raw struct {
 	net.Conn
 	in *bufio.Reader
-	t  *testing.T
+	t  testing.TB
 }
 
 // dialRaw sends the handshake with behind right after it.
-func dialRaw(t *testing.T, url string, behind []byte) *raw {
+func dialRaw(t testing.TB, url string, behind []byte) *raw {
 	t.Helper()
 	conn, err := net.Dial("tcp", url[len("http://"):])
 	if err != nil {
@@ -176,15 +176,6 @@ func (r *raw) readFrame() (first byte, payload []byte) {
 	}
 	return header[0], payload
 }
-
-const (
-	final    = 0x80
-	opText   = 0x1
-	opBinary = 0x2
-	opClose  = 0x8
-	opPing   = 0x9
-	opPong   = 0xa
-)
 
 // frameHeader is a masked frame's header with the mask 0, under which the
 // payload stays as it is.
@@ -260,4 +251,28 @@ func readMessages(t *testing.T, ws *websocket.Conn) (data []byte, closed websock
 			return all.Bytes(), closeErrorOf(err)
 		}
 	}
+}
+
+// serveMany offers tunnels to connections whose other ends do nothing.
+func serveMany(t testing.TB) *served {
+	t.Helper()
+	ctx, stop := context.WithCancelCause(context.Background())
+	var handlers sync.WaitGroup
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		ws, err := Accept(wrapped{w}, r)
+		if err != nil {
+			return // cut off
+		}
+		near, far := tcpPair(t)
+		defer far.Close()
+		_, _ = Join(ctx, ws, near, Options{})
+	}))
+	t.Cleanup(func() {
+		stop(nil)
+		server.Close()
+		handlers.Wait()
+	})
+	return &served{url: server.URL, stop: stop}
 }

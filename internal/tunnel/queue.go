@@ -1,11 +1,14 @@
 package tunnel
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // chunkSize is the unit in which a queue takes and returns memory.
 const chunkSize = 16 << 10
 
-var chunkPool = bufferPool{size: chunkSize}
+var chunkPool = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 // budget counts the memory of many queues together.
 type budget struct {
@@ -27,9 +30,9 @@ func (b *budget) add(n int64) {
 // counted from the stream's beginning. An empty one holds no memory.
 type queue struct {
 	start, end uint64
-	chunks     [][]byte // chunkSize bytes each
-	skip       int      // bytes of chunks[0] before start
-	budget     *budget  // nil: not counted
+	chunks     []*[chunkSize]byte
+	skip       int     // bytes of chunks[0] before start
+	budget     *budget // nil: not counted
 }
 
 func (q *queue) len() int { return int(q.end - q.start) }
@@ -39,7 +42,7 @@ func (q *queue) append(p []byte) {
 	for len(p) > 0 {
 		fill := (q.skip + q.len()) % chunkSize
 		if q.skip+q.len() == len(q.chunks)*chunkSize {
-			q.chunks = append(q.chunks, chunkPool.get())
+			q.chunks = append(q.chunks, chunkPool.Get().(*[chunkSize]byte))
 			q.budget.add(chunkSize)
 			fill = 0
 		}
@@ -88,7 +91,7 @@ func (q *queue) drop(to uint64) {
 		return
 	}
 	for _, chunk := range q.chunks[:freed] {
-		chunkPool.put(chunk)
+		chunkPool.Put(chunk)
 	}
 	q.budget.add(int64(-freed) * chunkSize)
 	q.chunks = append(q.chunks[:0], q.chunks[freed:]...)

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 // Acknowledgements are sent for every ackBytes, and ackDelay after the first
@@ -64,6 +62,7 @@ type session struct {
 	ending chan struct{} // closed when over
 
 	ackTimer       *time.Timer
+	unwatch        func()
 	moved          atomic.Int64 // bytes both ways, for IdleTimeout
 	reading, pumps sync.WaitGroup
 	started        time.Time
@@ -81,7 +80,7 @@ func newSession(conn net.Conn, opts Options) *session {
 func (s *session) start() {
 	s.reading.Go(s.read)
 	s.pumps.Go(s.deliver)
-	s.pumps.Go(s.limit)
+	s.unwatch = watchLimits(s.opts, s.moved.Load, s.finish)
 }
 
 // close ends conn once the session is over and has no attachment, and waits for
@@ -92,7 +91,7 @@ func (s *session) close() Stats {
 		s.changed.Wait()
 	}
 	wait := s.drain
-	if s.end.code == websocket.StatusGoingAway {
+	if s.end.code == closeGoingAway {
 		wait = stopWait
 	}
 	s.mu.Unlock()
@@ -107,6 +106,7 @@ func (s *session) close() Stats {
 	_ = s.conn.Close()
 	s.reading.Wait()
 	s.ackTimer.Stop()
+	s.unwatch()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,31 +206,7 @@ func brokenConn(err error) ending {
 	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		reason = "the connection was reset"
 	}
-	return ending{websocket.StatusInternalError, reason, fmt.Errorf("%s: %w", reason, err)}
-}
-
-// limit ends the session at its limits.
-func (s *session) limit() {
-	idle, stop := every(s.opts.IdleTimeout / idleChecks)
-	defer stop()
-	old, stop := every(s.opts.MaxLifetime)
-	defer stop()
-	var moved int64
-	quiet := 0
-	for {
-		select {
-		case <-s.ending:
-			return
-		case <-idle:
-			if now := s.moved.Load(); now != moved {
-				moved, quiet = now, 0
-			} else if quiet++; quiet == idleChecks {
-				s.finish(idleFor(s.opts.IdleTimeout))
-			}
-		case <-old:
-			s.finish(openFor(s.opts.MaxLifetime))
-		}
-	}
+	return ending{closeInternal, reason, fmt.Errorf("%s: %w", reason, err)}
 }
 
 // abort cuts the WebSocket of a session that is over.

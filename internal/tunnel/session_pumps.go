@@ -15,11 +15,11 @@ const fairShare = 64 << 10
 
 // read copies from conn to out, which takes as much as the peer may be sent.
 func (s *session) read() {
-	buf := idleBuffers.get()
-	defer func() { putBuffer(buf) }()
+	in := newSource(s.conn, nil)
+	defer in.release()
 	for {
-		n, err := s.conn.Read(buf)
-		if !s.offer(buf[:n]) {
+		p, err := in.read()
+		if !s.offer(p) {
 			return
 		}
 		if err == io.EOF {
@@ -32,7 +32,6 @@ func (s *session) read() {
 			s.connFailed(err)
 			return
 		}
-		buf = resize(buf, n)
 	}
 }
 

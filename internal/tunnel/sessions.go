@@ -9,8 +9,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 // What a Sessions holds at most for clients that are away. When one of these is
@@ -96,7 +94,7 @@ func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening)
 		stop := context.AfterFunc(ctx, s.abort)
 		defer stop()
 	case <-ctx.Done():
-		s.finish(ending{code: websocket.StatusGoingAway, reason: context.Cause(ctx).Error()})
+		s.finish(ending{code: closeGoingAway, reason: context.Cause(ctx).Error()})
 	}
 	r.forget(s)
 	stats := s.close()

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 // Resuming is a request to go on with a session.
@@ -68,7 +66,7 @@ func (r *Sessions) find(ws *Conn, m message, q Resuming) (*hosted, *attachment, 
 func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) error {
 	if !q.Allowed(s.conn.RemoteAddr()) {
 		const reason = "its target is no longer allowed"
-		s.finish(ending{websocket.StatusPolicyViolation, reason, errors.New(reason)})
+		s.finish(ending{closePolicy, reason, errors.New(reason)})
 		return &ResetError{resetUnknown, reason}
 	}
 	r.mu.Lock()
@@ -90,7 +88,7 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 	})
 	if invalid {
 		const reason = "the client has lost count of what it received"
-		s.finish(ending{websocket.StatusProtocolError, reason, errProtocol})
+		s.finish(ending{closeProtocol, reason, errProtocol})
 		return &ResetError{resetUnknown, reason}
 	}
 	if !attached {
@@ -105,9 +103,10 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 // refuse ends a WebSocket that cannot go on with a session.
 func (c *Conn) refuse(err error) {
 	if reset, ok := errors.AsType[*ResetError](err); ok {
-		_ = c.write(websocket.MessageBinary, message{kind: kindReset, code: reset.code, reason: reset.Reason}.append(nil))
+		_ = c.send(message{kind: kindReset, code: reset.code, reason: reset.Reason})
 	}
-	c.link.expectClose(false)
-	_ = c.ws.Close(websocket.StatusPolicyViolation, "")
-	c.CloseNow()
+	c.sayClose(closePolicy, "")
+	c.expectEnd()
+	c.discard()
+	c.shut(false)
 }

@@ -36,7 +36,7 @@ func tryResume(t *testing.T, s *sessionServer, route, user string, m message) (m
 	}
 	defer ws.CloseNow()
 	m.kind = kindResume
-	if err := ws.write(2, m.append(nil)); err != nil {
+	if err := ws.send(m); err != nil {
 		t.Fatal(err)
 	}
 	return ws.firstMessage(kindWelcome)

@@ -27,8 +27,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 // drainWait bounds how long the TCP side may take to accept the last bytes and
@@ -90,26 +88,25 @@ var (
 
 // ending is why a tunnel ends and what the peer is told.
 type ending struct {
-	code   websocket.StatusCode // 0: there is nobody to tell
-	reason string               // for the peer and the log
-	err    error                // what Join returns
+	code   closeCode // 0: there is nobody to tell
+	reason string    // for the peer and the log
+	err    error     // what Join returns
 }
 
-// joined is one running tunnel.
+// joined is one running tunnel. Two goroutines run it: the caller of Join
+// receives, another one sends.
 type joined struct {
-	ws     *Conn
-	conn   net.Conn
-	opts   Options
-	base64 bool
-	drain  time.Duration
+	ws    *Conn
+	conn  net.Conn
+	opts  Options
+	text  *base64Reader // nil: the bytes go as they are
+	drain time.Duration
 
-	meter *Meter
+	meter   *Meter
+	sending sync.WaitGroup
 
-	receiving, sending, watching sync.WaitGroup
-
-	once   sync.Once
-	end    ending        // why; readable when ending is closed
-	ending chan struct{} // closed when the tunnel is to end
+	once sync.Once
+	end  ending // set once, by finish
 }
 
 // Join copies between ws and conn until either ends, a limit is reached or ctx
@@ -127,31 +124,35 @@ type joined struct {
 // failed, and when the peer closed with 1000 or no code; it is a *CloseError when
 // the peer gave another.
 func Join(ctx context.Context, ws *Conn, conn net.Conn, opts Options) (Stats, error) {
-	t := &joined{
-		ws: ws, conn: conn, opts: opts, drain: drainWait, meter: opts.meter(),
-		base64: ws.ws.Subprotocol() == protocolBase64,
-		ending: make(chan struct{}),
+	t := &joined{ws: ws, conn: conn, opts: opts, drain: drainWait, meter: opts.meter()}
+	if ws.subprotocol == protocolBase64 {
+		t.text = new(base64Reader)
 	}
 	return t.run(ctx)
 }
 
 func (t *joined) run(ctx context.Context) (Stats, error) {
 	started := time.Now()
-	t.sending.Go(t.send) // first: receive may wait for it
-	t.receiving.Go(t.receive)
-	t.watching.Go(t.watch)
+	defer context.AfterFunc(ctx, func() {
+		if !t.finish(ending{code: closeGoingAway, reason: context.Cause(ctx).Error()}) {
+			// Closing can take a while; whoever wants the tunnel gone now need not wait.
+			t.ws.abort(context.Cause(ctx))
+		}
+	})()
+	defer t.watch()()
+	t.sending.Go(t.send)
+	t.receive()
 
-	select {
-	case <-t.ending:
-		// Closing can take a while; whoever wants the tunnel gone now need not wait.
-		stop := context.AfterFunc(ctx, func() { t.ws.link.abort(context.Cause(ctx)) })
-		defer stop()
-	case <-ctx.Done():
-		t.finish(ending{code: websocket.StatusGoingAway, reason: context.Cause(ctx).Error()})
+	halfClosed := closeWrite(t.conn)
+	t.ws.shut(t.end.code == closeNormal)
+	// Closing a TCP connection that has unread bytes resets it, and what is on
+	// its way to the other end is lost. So send discards what still comes.
+	_ = t.conn.SetDeadline(time.Now().Add(t.lastWait()))
+	if halfClosed {
+		t.sending.Wait()
 	}
-	t.closeWebSocket()
-	t.closeConn()
-	t.watching.Wait()
+	_ = t.conn.Close()
+	t.sending.Wait()
 	return Stats{
 		Received: t.meter.Received.Load(),
 		Sent:     t.meter.Sent.Load(),
@@ -160,46 +161,34 @@ func (t *joined) run(ctx context.Context) (Stats, error) {
 	}, t.end.err
 }
 
-// finish ends the tunnel. The first reason given is the one that counts.
-func (t *joined) finish(e ending) {
+// finish ends the tunnel: the peer is told, and receive goes on until it has
+// answered. The first reason given is the one that counts; it reports whether
+// this is.
+func (t *joined) finish(e ending) (first bool) {
 	t.once.Do(func() {
+		first = true
 		t.end = e
-		close(t.ending)
+		if e.code != 0 {
+			t.ws.sayClose(e.code, e.reason)
+		}
+		t.ws.expectEnd()
+		_ = t.conn.SetWriteDeadline(time.Now().Add(t.ws.closeWait + t.lastWait()))
 	})
+	return first
 }
 
-// closeWebSocket tells the peer and ends the WebSocket. While the peer is
-// answering, receive still delivers what it has sent.
-func (t *joined) closeWebSocket() {
-	if t.end.code != 0 {
-		t.ws.link.expectClose(t.end.code == websocket.StatusNormalClosure)
-		_ = t.ws.ws.Close(t.end.code, cutReason(t.end.reason))
+// lastWait is how long conn may take for its last bytes. The tunnel is ending.
+func (t *joined) lastWait() time.Duration {
+	if t.end.code == closeGoingAway {
+		return stopWait
 	}
-	t.ws.CloseNow()
+	return t.drain
 }
 
-// closeConn lets receive write what it has, then half-closes conn and lets send
-// discard what still comes: closing a TCP connection that has unread bytes
-// resets it, and what is on its way to the other end is lost.
-func (t *joined) closeConn() {
-	wait := t.drain
-	if t.end.code == websocket.StatusGoingAway {
-		wait = stopWait
-	}
-	_ = t.conn.SetDeadline(time.Now().Add(wait))
-	t.receiving.Wait()
-	if closeWrite(t.conn) {
-		t.sending.Wait()
-	}
-	_ = t.conn.Close()
-	t.sending.Wait()
-}
-
-// cutReason makes s fit a close frame (RFC 6455, 5.5).
+// cutReason makes s fit a Close frame (RFC 6455, 5.5).
 func cutReason(s string) string {
-	const most = 123
-	if len(s) > most {
-		s = s[:most]
+	if len(s) > maxReason {
+		s = s[:maxReason]
 	}
 	return strings.ToValidUTF8(s, "")
 }

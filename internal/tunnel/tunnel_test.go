@@ -22,7 +22,7 @@ func closeErrorOf(err error) websocket.CloseError {
 
 // dialOurs makes a client's end of a tunnel with Dialer and Join, and gives the
 // local connection and what the tunnel comes to.
-func dialOurs(t *testing.T, url string) (local net.Conn, ended <-chan result) {
+func dialOurs(t testing.TB, url string) (local net.Conn, ended <-chan result) {
 	t.Helper()
 	ws, err := new(Dialer).Dial(t.Context(), url)
 	if err != nil {
@@ -310,7 +310,7 @@ func TestPeersEndings(t *testing.T) {
 			name:   "a frame without a mask",
 			frames: []byte{final | opBinary, 1, 'x'},
 			reason: "protocol error",
-			err:    "the WebSocket peer broke the protocol: failed to get reader: received unmasked frame from client", answer: "\x03\xeaprotocol error",
+			err:    "the WebSocket peer broke the protocol: a frame from a client is not masked", answer: "\x03\xeaprotocol error",
 		},
 	}
 	for _, test := range tests {

@@ -2,9 +2,9 @@ package tunnel
 
 import (
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
-
-	"nhooyr.io/websocket"
 )
 
 const (
@@ -12,50 +12,54 @@ const (
 	idleChecks  = 4 // per IdleTimeout
 )
 
-// watch pings the peer and ends the tunnel at its limits, until the tunnel ends.
-func (t *joined) watch() {
-	ping, stop := every(t.opts.Ping)
-	defer stop()
-	idle, stop := every(t.opts.IdleTimeout / idleChecks)
-	defer stop()
-	old, stop := every(t.opts.MaxLifetime)
-	defer stop()
-
+// watch pings the peer and ends the tunnel at its limits, until it is stopped.
+// These are timers and no goroutine: a tunnel that waits is to cost little.
+func (t *joined) watch() (stop func()) {
 	var life liveness
-	var moved int64
-	quiet := 0
-	for {
-		select {
-		case <-t.ending:
-			return
-		case <-ping:
-			if life.dead(t.ws.link) {
-				t.finish(ending{reason: errDead.Error(), err: errDead})
-				return
-			}
-			t.ws.link.ping()
-		case <-idle:
-			if now := t.meter.Received.Load() + t.meter.Sent.Load(); now != moved {
-				moved, quiet = now, 0
-			} else if quiet++; quiet == idleChecks {
-				t.finish(idleFor(t.opts.IdleTimeout))
-				return
-			}
-		case <-old:
-			t.finish(openFor(t.opts.MaxLifetime))
-			return
+	ping := every(t.opts.Ping, func() bool {
+		if life.dead(t.ws) {
+			t.finish(ending{reason: errDead.Error(), err: errDead})
+			t.ws.abort(errDead)
+			return false
 		}
-	}
+		t.ws.ping()
+		return true
+	})
+	limits := watchLimits(t.opts, func() int64 { return t.meter.Received.Load() + t.meter.Sent.Load() }, func(e ending) { t.finish(e) })
+	return func() { ping(); limits() }
+}
+
+// watchLimits calls finish when a tunnel reaches IdleTimeout or MaxLifetime, unless
+// it is stopped. moved gives the bytes that went through it so far.
+func watchLimits(opts Options, moved func() int64, finish func(ending)) (stop func()) {
+	var before int64
+	quiet := 0
+	idle := every(opts.IdleTimeout/idleChecks, func() bool {
+		if now := moved(); now != before {
+			before, quiet = now, 0
+			return true
+		}
+		if quiet++; quiet < idleChecks {
+			return true
+		}
+		finish(idleFor(opts.IdleTimeout))
+		return false
+	})
+	old := every(opts.MaxLifetime, func() bool {
+		finish(openFor(opts.MaxLifetime))
+		return false
+	})
+	return func() { idle(); old() }
 }
 
 // idleFor is the ending of a tunnel that was silent for so long.
 func idleFor(d time.Duration) ending {
-	return ending{websocket.StatusPolicyViolation, fmt.Sprintf("idle for %v", d), nil}
+	return ending{closePolicy, fmt.Sprintf("idle for %v", d), nil}
 }
 
 // openFor is the ending of a tunnel that has reached its MaxLifetime.
 func openFor(d time.Duration) ending {
-	return ending{websocket.StatusNormalClosure, fmt.Sprintf("open for %v, the longest allowed", d), nil}
+	return ending{closeNormal, fmt.Sprintf("open for %v, the longest allowed", d), nil}
 }
 
 // liveness counts pings that brought nothing from the peer.
@@ -70,9 +74,9 @@ type liveness struct {
 // seen, and nothing of ours is held up by a peer that does not read, so that the
 // ping was sent. A peer that vanished while output is held up is found by TCP's
 // own retransmission limit, or by IdleTimeout.
-func (l *liveness) dead(link *link) bool {
-	received := link.received.Load()
-	if !l.pinged || received != l.received || !link.reading.Load() || link.blocked() {
+func (l *liveness) dead(ws *Conn) bool {
+	received := ws.received.Load()
+	if !l.pinged || received != l.received || !ws.waiting.Load() || ws.blocked() {
 		l.received, l.pinged, l.missed = received, true, 0
 		return false
 	}
@@ -80,11 +84,22 @@ func (l *liveness) dead(link *link) bool {
 	return l.missed == missedPings
 }
 
-// every is a ticker that never ticks for 0.
-func every(d time.Duration) (ticks <-chan time.Time, stop func()) {
+// every calls f after each d, never for 0, until f is false or it is stopped. A
+// call that has begun is not waited for.
+func every(d time.Duration, f func() (more bool)) (stop func()) {
 	if d <= 0 {
-		return nil, func() {}
+		return func() {}
 	}
-	ticker := time.NewTicker(d)
-	return ticker.C, ticker.Stop
+	var stopped atomic.Bool
+	var timer *time.Timer
+	timer = time.AfterFunc(math.MaxInt64, func() {
+		if !stopped.Load() && f() && !stopped.Load() {
+			timer.Reset(d)
+		}
+	})
+	timer.Reset(d)
+	return func() {
+		stopped.Store(true)
+		timer.Stop()
+	}
 }

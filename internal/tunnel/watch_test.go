@@ -1,8 +1,6 @@
 package tunnel
 
 import (
-	"bytes"
-	"io"
 	"testing"
 	"time"
 )
@@ -37,89 +35,35 @@ func TestSlowTargetIsNoDeadPeer(t *testing.T) {
 	expect(t, s.target, sent)
 }
 
-// A ping due while a message is being written must not come in the middle of it.
-func TestPingsBetweenMessages(t *testing.T) {
-	near, far := tcpPair(t)
-	defer far.Close()
-	l := newLink(near, near, []byte("P"))
-	defer l.abort(nil)
-	l.ping()
-	l.hold()
-	_, _ = l.Write([]byte("[data"))
-	l.ping()
-	_, _ = l.Write([]byte(" more]"))
-	if err := l.flush(); err != nil {
-		t.Fatal(err)
-	}
-	l.ping()
-	expect(t, far, []byte("P[data more]PP"))
-}
-
 func TestLiveness(t *testing.T) {
 	near, far := tcpPair(t)
 	defer near.Close()
 	defer far.Close()
-	waiting := func(l *link) { l.reading.Store(true) }
+	waiting := func(c *Conn) { c.waiting.Store(true) }
 	tests := []struct {
 		name  string
-		state func(l *link) // before each ping
+		state func(*Conn) // before each ping
 		dead  bool
 	}{
 		{"silent", waiting, true},
-		{"sends something, if not pongs", func(l *link) { waiting(l); l.received.Add(1) }, false},
-		{"our target does not read", func(l *link) { l.reading.Store(false) }, false},
-		{"it does not read", func(l *link) { waiting(l); l.flushing = true }, false},
+		{"sends something, if not pongs", func(c *Conn) { waiting(c); c.received.Add(1) }, false},
+		{"our target does not read", func(c *Conn) { c.waiting.Store(false) }, false},
+		{"it does not read", func(c *Conn) { waiting(c); c.writing = true }, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := newLink(near, near, nil)
+			c := newConn(near, nil, false, "")
 			var life liveness
 			for range missedPings {
-				test.state(l)
-				if life.dead(l) {
+				test.state(c)
+				if life.dead(c) {
 					t.Fatal("dead too early")
 				}
 			}
-			test.state(l)
-			if got := life.dead(l); got != test.dead {
+			test.state(c)
+			if got := life.dead(c); got != test.dead {
 				t.Errorf("dead is %v after three pings", got)
 			}
 		})
-	}
-}
-
-// Control frames are written though the peer does not read, as the library gives
-// up on a connection where one takes 5 seconds, and everything comes out once
-// it does.
-func TestControlFramesDoNotWait(t *testing.T) {
-	near, far := tcpPair(t)
-	defer far.Close()
-	l := newLink(near, near, nil)
-	defer l.abort(nil)
-	data := noise(16 << 20)
-	sent := make(chan error, 1)
-	go func() {
-		for chunk := range chunks(data, frameSize) {
-			l.hold()
-			_, _ = l.Write(chunk)
-			if err := l.flush(); err != nil {
-				sent <- err
-				return
-			}
-		}
-		sent <- nil
-	}()
-	control := bytes.Repeat([]byte{0}, 100)
-	for range 1000 {
-		if _, err := l.Write(control); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := make([]byte, len(data)+1000*len(control))
-	if n, err := io.ReadFull(far, got); err != nil {
-		t.Fatalf("after %d of %d bytes: %v", n, len(got), err)
-	}
-	if err := <-sent; err != nil {
-		t.Fatal(err)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
-
-	"nhooyr.io/websocket"
 )
 
 // The subprotocols of tunnels that can be resumed; docs/tunnel-protocol.md
@@ -42,13 +40,13 @@ const (
 )
 
 // resetCodeOf is the code for a session that ends with a close code.
-func resetCodeOf(code websocket.StatusCode) resetCode {
+func resetCodeOf(code closeCode) resetCode {
 	switch code {
-	case websocket.StatusInternalError:
+	case closeInternal:
 		return resetConnection
-	case websocket.StatusGoingAway:
+	case closeGoingAway:
 		return resetStopped
-	case websocket.StatusProtocolError:
+	case closeProtocol:
 		return resetProtocol
 	}
 	return resetLimit
@@ -60,9 +58,10 @@ const (
 	window = 1 << 20
 	// dataHeader is what stands before the bytes of a DATA message.
 	dataHeader = 9
-	// maxData is the most that one DATA message carries, so that no message is
-	// longer than frameSize.
-	maxData = frameSize - dataHeader
+	// maxMessage is the longest message there may be.
+	maxMessage = 64 << 10
+	// maxData is the most that we put into one DATA message.
+	maxData = maxPayload - dataHeader
 )
 
 type (
@@ -124,7 +123,7 @@ func parseMessage(b []byte) (message, error) {
 	default:
 		return message{}, fmt.Errorf("%w: its type is %d", errMessage, b[0])
 	}
-	if len(body) < length || exact && len(body) > length || len(b) > frameSize {
+	if len(body) < length || exact && len(body) > length || len(b) > maxMessage {
 		return message{}, fmt.Errorf("%w: one of type %d has %d bytes", errMessage, b[0], len(b))
 	}
 	err := m.parseBody(body)
