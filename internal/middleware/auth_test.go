@@ -194,9 +194,9 @@ func TestPasswordFileIsReadAnew(t *testing.T) {
 	if !knows("bob") {
 		t.Error("the change was not noticed")
 	}
-	wantLog("level=INFO msg=\"the password file was read anew\" file=FILE users=2\n")
+	wantLog("level=INFO msg=\"the password file was read anew\" file=FILE entries=2\n")
 
-	const stays = `level=ERROR msg="the password file cannot be used; the passwords it held before stay in force" error="`
+	const stays = `level=ERROR msg="the password file cannot be used; what it held before stays in force" error="`
 	t.Run("deleted", func(t *testing.T) {
 		if err := os.Remove(f.name); err != nil {
 			t.Fatal(err)
@@ -241,7 +241,7 @@ func TestPasswordFileIsReadAnew(t *testing.T) {
 		if knows("bob") {
 			t.Error("the mended file is not in force")
 		}
-		wantLog("level=INFO msg=\"the password file was read anew\" file=FILE users=1\n")
+		wantLog("level=INFO msg=\"the password file was read anew\" file=FILE entries=1\n")
 	})
 	t.Run("changed within the same tick", func(t *testing.T) {
 		now := c.now()
