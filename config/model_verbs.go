@@ -63,7 +63,9 @@ type Redirect struct {
 // Websockify carries a TCP connection in a WebSocket. Zero fields mean the
 // default.
 type Websockify struct {
-	Target      Text
+	Target      Text   // empty with Tokens
+	Tokens      Text   // a file; empty with Target
+	Token       Text   // empty means the parameter of that name
 	Allow       []Text // nil: not given
 	Origins     []Text
 	DialTimeout time.Duration  // 0 means 10 s

@@ -7,8 +7,12 @@ import (
 )
 
 var websockifyTable = table[Websockify]{keys: []key[Websockify]{
-	must(in("target", text, func(v *Websockify) *Text { return &v.Target },
-		"", "the port or address to connect to")),
+	in("target", text, func(v *Websockify) *Text { return &v.Target },
+		"required, or tokens", "the port or address to connect to"),
+	in("tokens", file, func(v *Websockify) *Text { return &v.Tokens },
+		"required, or target", "file of the addresses to connect to, each behind its token"),
+	in("token", text, func(v *Websockify) *Text { return &v.Token },
+		"the parameter `token` of the query", "what the token is, with macros, such as \"[1]\""),
 	in("allow", texts, func(v *Websockify) *[]Text { return &v.Allow },
 		"no restriction, but see the target rules", "the only destinations allowed, as host:ports"),
 	in("origins", texts, func(v *Websockify) *[]Text { return &v.Origins },
@@ -27,7 +31,24 @@ var websockifyTable = table[Websockify]{keys: []key[Websockify]{
 		"5m", "how long a client that was cut off may take to come back; 0 is off"),
 	in("proxyProtocol", choice("v1", "v2"), func(v *Websockify) *Text { return &v.ProxyProtocol },
 		"off", "tell the target the client's address by the PROXY protocol"),
-}}
+},
+	check: checkWebsockify,
+	rules: []schema{
+		{"oneOf": []schema{needs("target"), needs("tokens")}},
+		{"if": needs("token"), "then": needs("tokens")},
+	},
+}
+
+func checkWebsockify(l *loader, what string, n *yaml.Node, v *Websockify) {
+	switch {
+	case v.Target.Value == "" && v.Tokens.Value == "":
+		l.errorf(n, `%s needs "target" or "tokens": the address to connect to, or a file of such`, what)
+	case v.Target.Value != "" && v.Tokens.Value != "":
+		l.faults.Errorf(v.Tokens.Pos, `%s has both "target" and "tokens"; remove one of them`, what)
+	case v.Token.Value != "" && v.Tokens.Value == "":
+		l.faults.Errorf(v.Token.Pos, `"token" has no effect without "tokens"; add that, or remove this`)
+	}
+}
 
 // maxTunnels is a number, or a map that has it as route.
 var maxTunnels = kind[MaxTunnels]{"whole number, or a map", anyOf(integer(0, 1_000_000), ref("maxTunnels")), func(l *loader, name string, n *yaml.Node, into *MaxTunnels) {

@@ -82,11 +82,17 @@ var errPreview = errors.New("this is only a preview")
 // It does not look at the handshake, nor at Origin.
 func (h *Websockify) Preview(ctx context.Context, m *router.Match, lookup Lookup) TunnelPreview {
 	var p TunnelPreview
+	to, err := h.target(m)
+	if err != nil {
+		p.Target, p.Err = h.name(), err
+		p.Status, p.Reason = refusal(err)
+		return p
+	}
 	if lookup == nil {
 		lookup = net.DefaultResolver.LookupNetIP
 	}
 	probe := &Websockify{
-		Target: h.Target, Allow: h.Allow, DialTimeout: previewLookup,
+		Allow: h.Allow, DialTimeout: previewLookup,
 		lookup: func(ctx context.Context, network, name string) ([]netip.Addr, error) {
 			p.Resolved = true
 			return lookup(ctx, network, name)
@@ -96,7 +102,7 @@ func (h *Websockify) Preview(ctx context.Context, m *router.Match, lookup Lookup
 			return nil, errPreview
 		},
 	}
-	_, p.Target, p.Err = probe.dialTarget(ctx, m)
+	_, p.Target, p.Err = probe.dialTarget(ctx, m, to)
 	if errors.Is(p.Err, errPreview) {
 		p.Err = nil
 		return p

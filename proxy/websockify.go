@@ -21,9 +21,11 @@ import (
 // this machine and link and of cloud metadata services are refused; see
 // ParseDestinations for what a list changes.
 type Websockify struct {
-	Target  *router.Target
-	Allow   *Destinations // nil: no list was given
-	Origins []string      // whose pages may connect besides the host's own; see CheckOrigin
+	Target  *router.Target   // where tunnels lead; nil with Tokens
+	Tokens  *TokenFile       // lead a request's token to a target; nil: all go to Target
+	Token   *router.Template // what the token is; nil: the parameter "token" of the query
+	Allow   *Destinations    // nil: no list was given
+	Origins []string         // whose pages may connect besides the host's own; see CheckOrigin
 
 	DialTimeout time.Duration // for name lookup and connection together; 0 means 10 s
 	Ping        time.Duration // how often the client is pinged; 0 means never
@@ -57,26 +59,39 @@ type Websockify struct {
 // Serve answers r with a tunnel or an error, and returns when the tunnel has
 // ended.
 func (h *Websockify) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
-	if err := h.check(r, m); err != nil {
-		h.refuse(w, r, m, h.Target.Text, err)
+	h.hideToken(r, m)
+	to, err := h.target(m)
+	if unfit := h.check(r, m); unfit != nil {
+		err = unfit
+	}
+	if err != nil {
+		h.refuse(w, r, m, h.name(), err)
 		return
 	}
 	if tunnel.WantsResume(r) {
-		h.resume(w, r, m)
+		h.resume(w, r, m, to)
 		return
 	}
 	release, err := h.Counts.Take(tunnel.Holder{Route: h.Route, User: m.User, Address: router.Subscriber(m.Client)}, h.MaxTunnels)
 	if err != nil {
-		h.refuse(w, r, m, h.Target.Text, err)
+		h.refuse(w, r, m, h.name(), err)
 		return
 	}
 	defer release()
-	conn, target, err := h.connect(r, m)
+	conn, target, err := h.connect(r, m, to)
 	if err != nil {
 		h.refuse(w, r, m, target, err)
 		return
 	}
-	h.serveTunnel(w, r, m, conn, target)
+	h.serveTunnel(w, r, m, conn, h.owner(m, to), target)
+}
+
+// name is what the log calls the target before it is known.
+func (h *Websockify) name() string {
+	if h.Tokens != nil {
+		return "by token"
+	}
+	return h.Target.Text
 }
 
 // check tells why r gets no tunnel whatever the target.
@@ -97,8 +112,8 @@ func (h *Websockify) check(r *http.Request, m *router.Match) error {
 }
 
 // connect makes the connection to the target, PROXY protocol header included.
-func (h *Websockify) connect(r *http.Request, m *router.Match) (net.Conn, string, error) {
-	conn, target, err := h.dialTarget(r.Context(), m)
+func (h *Websockify) connect(r *http.Request, m *router.Match, to *router.Target) (net.Conn, string, error) {
+	conn, target, err := h.dialTarget(r.Context(), m, to)
 	if err != nil || h.ProxyProtocol == "" {
 		return conn, target, err
 	}
@@ -112,7 +127,7 @@ func (h *Websockify) connect(r *http.Request, m *router.Match) (net.Conn, string
 
 // serveTunnel answers the handshake and copies until the tunnel ends. It owns
 // conn.
-func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *router.Match, conn net.Conn, target string) {
+func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *router.Match, conn net.Conn, owner tunnel.Owner, target string) {
 	// The request's own context ends when net/http says so; a tunnel ends when
 	// the registry does.
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(r.Context()))
@@ -135,7 +150,7 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 	log.Info("tunnel open", "address", conn.RemoteAddr())
 	stats, err := h.carry(ctx, ws, conn, tunnel.Opening{
 		Options: tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime, Meter: meter},
-		Owner:   h.owner(m), Client: m.Client.String(), Hold: h.Resume, Log: log,
+		Owner:   owner, Client: m.Client.String(), Hold: h.Resume, Log: log,
 	})
 	m.BytesIn, m.BytesOut = stats.Received, stats.Sent
 	closed := []any{"in", stats.Received, "out", stats.Sent, "duration", stats.Duration.Round(time.Millisecond), "reason", stats.Reason}

@@ -19,10 +19,10 @@ const defaultDialTimeout = 10 * time.Second
 // dialFunc connects, as net.Dialer's DialContext does.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialTarget connects to the target of a request, name lookup included, within
+// dialTarget connects to a target as the request has it, name lookup included, within
 // DialTimeout. target is what the log calls it. The error is a *tunnelError, or
 // wraps router.ErrCapture.
-func (h *Websockify) dialTarget(ctx context.Context, m *router.Match) (conn net.Conn, target string, err error) {
+func (h *Websockify) dialTarget(ctx context.Context, m *router.Match, to *router.Target) (conn net.Conn, target string, err error) {
 	timeout := h.DialTimeout
 	if timeout <= 0 {
 		timeout = defaultDialTimeout
@@ -30,12 +30,12 @@ func (h *Websockify) dialTarget(ctx context.Context, m *router.Match) (conn net.
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	if h.Target.Scheme == "unix" {
-		return h.dialSocket(ctx, m)
+	if to.Scheme == "unix" {
+		return h.dialSocket(ctx, m, to)
 	}
-	host, portText, err := h.Target.Address(m)
+	host, portText, err := to.Address(m)
 	if err != nil {
-		return nil, h.Target.Text, err
+		return nil, to.Text, err
 	}
 	if host == "" {
 		host = "localhost"
@@ -45,7 +45,7 @@ func (h *Websockify) dialTarget(ctx context.Context, m *router.Match) (conn net.
 	if err != nil {
 		return nil, target, err
 	}
-	if h.Allow == nil && !h.Target.FromRequest() {
+	if h.Allow == nil && !to.FromRequest() {
 		conn, err = h.dialer()(ctx, "tcp", target)
 	} else {
 		conn, err = h.dialChecked(ctx, host, port)
@@ -53,10 +53,10 @@ func (h *Websockify) dialTarget(ctx context.Context, m *router.Match) (conn net.
 	return conn, target, dialError(err)
 }
 
-func (h *Websockify) dialSocket(ctx context.Context, m *router.Match) (net.Conn, string, error) {
-	path, err := h.Target.Socket(m)
+func (h *Websockify) dialSocket(ctx context.Context, m *router.Match, to *router.Target) (net.Conn, string, error) {
+	path, err := to.Socket(m)
 	if err != nil {
-		return nil, h.Target.Text, err
+		return nil, to.Text, err
 	}
 	target := "unix:" + path
 	if h.Allow != nil {

@@ -14,14 +14,14 @@ import (
 // has come the way of every request of its rule, so auth and allow have let it
 // in; it gets the connection of a tunnel that the same user has opened under the
 // same rule for the same target.
-func (h *Websockify) resume(w http.ResponseWriter, r *http.Request, m *router.Match) {
+func (h *Websockify) resume(w http.ResponseWriter, r *http.Request, m *router.Match, to *router.Target) {
 	client := logAddress(clientAddress(r, m))
 	log := h.Log.With("rule", ruleName(m), "client", client)
 	ws, err := tunnel.Accept(w, r)
 	if err == nil {
 		err = h.Sessions.Resume(ws, tunnel.Resuming{
-			Owner: h.owner(m), Client: client,
-			Allowed: func(target net.Addr) bool { return h.mayKeep(m, target) },
+			Owner: h.owner(m, to), Client: client,
+			Allowed: func(target net.Addr) bool { return h.mayKeep(m, to, target) },
 		})
 	}
 	if err != nil {
@@ -30,8 +30,8 @@ func (h *Websockify) resume(w http.ResponseWriter, r *http.Request, m *router.Ma
 }
 
 // owner is what must be the same for a request to get to a session.
-func (h *Websockify) owner(m *router.Match) tunnel.Owner {
-	pattern, target, scheme := "", h.Target.Text, "ws"
+func (h *Websockify) owner(m *router.Match, to *router.Target) tunnel.Owner {
+	pattern, target, scheme := "", to.Text, "ws"
 	if m.Rule != nil {
 		pattern = m.Rule.Pattern.String()
 	}
@@ -39,10 +39,10 @@ func (h *Websockify) owner(m *router.Match) tunnel.Owner {
 		scheme = "wss"
 	}
 	// The dial has found out whether these are addresses; equal texts suffice.
-	if h.Target.Scheme == "unix" {
-		path, _ := h.Target.Socket(m)
+	if to.Scheme == "unix" {
+		path, _ := to.Socket(m)
 		target += " " + path
-	} else if host, port, err := h.Target.Address(m); err == nil {
+	} else if host, port, err := to.Address(m); err == nil {
 		target += " " + net.JoinHostPort(host, port)
 	}
 	return tunnel.Owner{Route: strings.Join([]string{scheme, m.Host, pattern, target}, "\n"), User: m.User}
@@ -50,18 +50,18 @@ func (h *Websockify) owner(m *router.Match) tunnel.Owner {
 
 // mayKeep says whether a tunnel may still be connected to an address that it was
 // once allowed to connect to.
-func (h *Websockify) mayKeep(m *router.Match, target net.Addr) bool {
-	if h.Target.Scheme == "unix" {
+func (h *Websockify) mayKeep(m *router.Match, to *router.Target, target net.Addr) bool {
+	if to.Scheme == "unix" {
 		return h.Allow == nil
 	}
-	if h.Allow == nil && !h.Target.FromRequest() {
+	if h.Allow == nil && !to.FromRequest() {
 		return true
 	}
 	at, err := netip.ParseAddrPort(target.String())
 	if err != nil {
 		return false
 	}
-	host, _, err := h.Target.Address(m)
+	host, _, err := to.Address(m)
 	if err != nil {
 		return false
 	}

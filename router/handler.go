@@ -43,6 +43,10 @@ type Match struct {
 	User          string // who auth let in, "" for nobody
 	Authorization string // the header that auth took from the request, for a further auth in the chain
 
+	// LogURI is what access logs show in place of the request's own URI, where a
+	// handler has found a secret in that; "" elsewhere.
+	LogURI string
+
 	// What a tunnel carried, set by its handler before Serve returns, for the
 	// access log: payload from the client and to the client.
 	BytesIn, BytesOut int64

@@ -158,6 +158,7 @@ func folder(t *testing.T) string {
 	cert, key := pair(t, "a.com", "b.com", "myserver.com", "*.myserver.com")
 	for name, content := range map[string]string{
 		"passwd":                 "me:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n",
+		"tokens":                 "t: 10.0.0.5:5900\n",
 		"error.html":             "<h1>Sorry</h1>\n",
 		"www/index.html":         "<h1>Hello</h1>\n",
 		"www/sites/x/index.html": "<h1>x</h1>\n",

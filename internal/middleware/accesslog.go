@@ -105,6 +105,9 @@ func (e *exchange) write() {
 	e.entry.time = now
 	e.entry.duration = now.Sub(e.came)
 	e.entry.user = e.m.User
+	if e.m.LogURI != "" {
+		e.entry.uri = e.m.LogURI
+	}
 	e.entry.status = e.rec.Status
 	if !e.rec.Hijacked {
 		e.entry.bytes = e.rec.Bytes

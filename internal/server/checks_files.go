@@ -72,6 +72,8 @@ func addVerbFiles(v config.Verb, add func(string, config.Text, use)) {
 	switch v := v.(type) {
 	case *config.Auth:
 		add("auth", v.File, readFile)
+	case *config.Websockify:
+		add("tokens", v.Tokens, readFile)
 	case *config.Log:
 		if v.File.Value != "stdout" && v.File.Value != "stderr" {
 			add("log", v.File, appendFile)

@@ -66,6 +66,7 @@ type resources struct {
 	stores    pool[string, *runningStore]
 	tickets   pool[string, *tls.Config] // keys of session tickets, by clientAuth.key
 	passwords pool[string, *middleware.PasswordFile]
+	tokens    pool[string, *proxy.TokenFile]
 	tallies   pool[string, *tally] // by place.route
 	logs      middleware.LogFiles
 	acmes     acmeManagers
@@ -85,6 +86,7 @@ func newResources(log *slog.Logger) *resources {
 	r.tickets.close = func(*tls.Config) {} // it serves nothing
 	r.tallies.close = func(*tally) {}
 	r.passwords.close = func(*middleware.PasswordFile) {} // it holds nothing open
+	r.tokens.close = func(*proxy.TokenFile) {}            // nor does this
 	return r
 }
 

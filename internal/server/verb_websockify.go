@@ -43,11 +43,15 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 	if v.Allow != nil {
 		h.Allow = b.destinations(v.Allow)
 	}
+	if v.Tokens.Value != "" {
+		b.tokens(h, v, at)
+		return h
+	}
 	target := b.parseTarget(v.Target, at)
 	if target == nil {
 		return next
 	}
-	if err := checkTunnelTarget(target); err != nil {
+	if err := proxy.CheckTunnelTarget(target); err != nil {
 		b.faults.Errorf(v.Target.Pos, "websockify %q: %v", v.Target.Value, err)
 	}
 	h.Target = target
@@ -58,19 +62,28 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 	return h
 }
 
-// checkTunnelTarget tells what keeps t from being a place to connect to.
-func checkTunnelTarget(t *router.Target) error {
-	switch {
-	case t.Scheme == "unix":
-		return nil
-	case t.Scheme != "":
-		return errors.New("a TCP connection has no scheme, write host:port")
-	case t.Path != nil || t.Query != nil || t.Fragment != nil:
-		return errors.New("a TCP connection has no path, write host:port")
-	case t.Port == nil:
-		return errors.New("the port is missing, write host:port")
+// tokens gives h its token file and where the token is.
+func (b *builder) tokens(h *proxy.Websockify, v *config.Websockify, at place) {
+	file := b.cfg.Resolve(v.Tokens.Value)
+	tokens, release, err := b.server.shared.tokens.get(file, func() (*proxy.TokenFile, error) {
+		return proxy.OpenTokenFile(file, b.server.log)
+	})
+	if err == nil {
+		b.gen.releases = append(b.gen.releases, release)
+		err = tokens.Look() // it may be one that has been open for long
 	}
-	return nil
+	if err != nil {
+		b.faults.Errorf(v.Tokens.Pos, "tokens: %v", err)
+	}
+	h.Tokens = tokens
+	if v.Token.Value == "" {
+		return
+	}
+	if h.Token, err = router.ParseTemplate(v.Token.Value, at.scope); err != nil {
+		b.syntaxError(v.Token, "token", err)
+	} else if _, literal := h.Token.Literal(); literal {
+		b.faults.Errorf(v.Token.Pos, "token: every request has the token %q; write a macro such as \"[1]\"", v.Token.Value)
+	}
 }
 
 // destinations parses a websockify's allow list; each fault has its entry's
