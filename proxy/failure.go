@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,11 +42,19 @@ func (x *exchange) failBody(err error) {
 		status, reason = http.StatusRequestTimeout, "The request's body took too long to arrive."
 	case errors.As(err, &tooLarge):
 		status, reason = http.StatusRequestEntityTooLarge, "The request's body is too large."
-	case x.r.Context().Err() != nil:
+	case x.r.Context().Err() != nil && x.clientLeft(err):
 		panic(http.ErrAbortHandler)
 	}
 	x.beforeHead()
 	x.p.Errors.Write(x.w, x.r, status, reason)
+}
+
+// clientLeft tells whether a body could not be read because its client is gone.
+// The request's context does not: in HTTP/1 it ends with a malformed body too,
+// whose client waits for an answer.
+func (x *exchange) clientLeft(err error) bool {
+	var broken *net.OpError
+	return x.client.http2 || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken)
 }
 
 // explain gives the status for an upstream's failure, and what a client may

@@ -59,8 +59,9 @@ func (h half) copyTo(dst net.Conn, count func(int64)) error {
 	if err != nil {
 		return err
 	}
-	if tcp, ok := dst.(*net.TCPConn); ok && isSocket(h.conn) {
-		return splice(tcp, h.conn, count)
+	src := bare(h.conn)
+	if tcp, ok := bare(dst).(*net.TCPConn); ok && isSocket(src) {
+		return splice(tcp, src, count)
 	}
 	return h.copyRest(dst, count)
 }
@@ -98,10 +99,22 @@ func (h half) copyRest(dst net.Conn, count func(int64)) error {
 	}
 }
 
+// isSocket tells whether the kernel can copy from and to c.
 func isSocket(c net.Conn) bool {
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		return true
 	}
 	return false
+}
+
+// bare gives the socket below a client's connection, where its bytes are all
+// that comes; else c.
+func bare(c net.Conn) net.Conn {
+	if below, ok := c.(interface{ Socket() net.Conn }); ok {
+		if socket := below.Socket(); socket != nil {
+			return socket
+		}
+	}
+	return c
 }

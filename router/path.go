@@ -23,10 +23,14 @@ var (
 
 // WirePath gives the path of u as the client sent it, which is what
 // CanonicalPath wants. URL.EscapedPath does not: for a path that has, say, a
-// raw "|" it encodes the decoded path anew, and a %2F comes out as "/".
+// raw "|" it encodes the decoded path anew, and a %2F comes out as "/". No path
+// behind a host is the path "/" (RFC 9110, 4.2.3).
 func WirePath(u *url.URL) string {
-	if u.RawPath != "" {
+	switch {
+	case u.RawPath != "":
 		return u.RawPath
+	case u.Path == "" && u.Host != "":
+		return "/"
 	}
 	return u.EscapedPath()
 }

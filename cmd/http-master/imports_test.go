@@ -24,9 +24,11 @@ var arrows = map[string][]string{
 	"internal/livefile":   {},
 	"internal/middleware": {"router", "internal/livefile"},
 	"internal/version":    {},
+	"internal/guard":      {},
+	"internal/front":      {"internal/guard", "router"},
 	"internal/status":     {},
 	"internal/metrics":    {"internal/status", prometheus, prometheus + "/collectors", prometheus + "/promhttp"},
-	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware", "internal/status", "internal/metrics"},
+	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware", "internal/status", "internal/metrics", "internal/front", "internal/guard"},
 }
 
 // guarded are the libraries that only the packages above that name them use.

@@ -98,6 +98,7 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 	if cp.SSL != nil {
 		b.tls(p, cp)
 	}
+	b.front(p)
 	return p
 }
 

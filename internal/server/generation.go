@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"httpmaster/internal/certs"
+	"httpmaster/internal/front"
 	"httpmaster/proxy"
 	"httpmaster/router"
 )
@@ -45,6 +46,8 @@ type port struct {
 	clientAuth        *clientAuth  // nil: no client certificates
 	allowEncodedSlash bool
 	trusted           []netip.Prefix
+	front             front.Settings
+	limits            limits
 
 	rules   int
 	tallies []ruleTally  // by router.Rule.Number; the first is of what no rule answers

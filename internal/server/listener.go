@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,18 +10,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-)
 
-// Deadlines and limits of what arrives before a request is known. A body has
-// no deadline as a whole: proxies carry downloads that take hours.
-const (
-	headerTimeout   = 10 * time.Second // TLS handshake, then the request's head
-	idleTimeout     = 75 * time.Second // between two requests on a connection
-	maxHeaderBytes  = 64 << 10
-	maxHTTP2Streams = 250
+	"httpmaster/internal/front"
 )
 
 // keepAlive finds clients that vanished without a word, tunnels' included.
@@ -31,15 +24,16 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 // listener is one open address. It outlives generations: state is what the
 // current one wants served there.
 type listener struct {
-	key   string
-	ln    net.Listener
-	srv   *http.Server
-	log   *slog.Logger
-	state atomic.Pointer[port]
-	ended chan struct{} // closed when the accept loop has returned
+	key    string
+	ln     net.Listener
+	front  *front.Listener
+	log    *slog.Logger
+	state  atomic.Pointer[port]
+	srv    *http.Server
+	ending sync.WaitGroup // the accept loops
 }
 
-func listen(p *port, logger *slog.Logger) (*listener, error) {
+func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, error) {
 	if p.network == "unix" {
 		if err := removeStaleSocket(p.address); err != nil {
 			return nil, err
@@ -50,60 +44,55 @@ func listen(p *port, logger *slog.Logger) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{key: p.key, ln: ln, log: logger, ended: make(chan struct{})}
+	l := &listener{key: p.key, ln: ln, log: logger}
 	l.state.Store(p)
-	l.srv = &http.Server{
-		Handler:           l,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxHTTP2Streams},
-		// What net/http reports here is clients' doing: failed handshakes,
-		// scanners, connections cut short. Of interest when looking for it.
-		ErrorLog: log.New(debugWriter{logger, p.key}, "", 0),
-	}
+	l.front = front.New(ln, p.key, func() *front.Settings { return &l.state.Load().front }, logger, counts)
 	return l, nil
 }
 
 // start begins to accept; shutdown ends it.
 func (l *listener) start() {
-	go l.accept()
+	l.srv = l.server(l.state.Load())
+	feed := l.front.Feed()
+	l.ending.Go(func() { l.serve(l.srv, feed) })
+	l.ending.Go(l.front.Run)
 }
 
-func (l *listener) accept() {
-	defer close(l.ended)
-	if err := l.srv.Serve(tlsWhenAsked{l}); !errors.Is(err, http.ErrServerClosed) {
-		l.log.Error("stopped accepting connections", "port", l.key, "err", err)
+// server makes what answers the connections that l.front accepts. The deadlines
+// for HTTP/1's heads are the guard's.
+func (l *listener) server(p *port) *http.Server {
+	return &http.Server{
+		Handler:        l,
+		IdleTimeout:    p.limits.idle,
+		MaxHeaderBytes: p.front.Guard.HeadBytes,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: p.limits.streams},
+		ConnState:      l.front.State,
+		// What net/http reports here is clients' doing: scanners, connections
+		// cut short. Of interest when looking for it.
+		ErrorLog: log.New(debugWriter{l.log, l.key}, "", 0),
 	}
 }
 
-// shutdown stops accepting and waits for requests under way until ctx ends.
+func (l *listener) serve(srv *http.Server, feed *front.Feed) {
+	if err := srv.Serve(feed); !errors.Is(err, http.ErrServerClosed) {
+		l.log.Error("stopped serving connections", "port", l.key, "err", err)
+	}
+}
+
+// stop closes the address.
+func (l *listener) stop() {
+	if err := l.front.Close(); err != nil {
+		l.log.Warn("closing a port", "port", l.key, "err", err)
+	}
+}
+
+// shutdown waits, after stop, for requests under way until ctx ends.
 func (l *listener) shutdown(ctx context.Context) {
 	if err := l.srv.Shutdown(ctx); err != nil && ctx.Err() == nil {
 		l.log.Warn("closing a port", "port", l.key, "err", err)
 	}
-	<-l.ended
+	l.ending.Wait()
 }
-
-// tlsWhenAsked is the listener as net/http sees it. Whether a connection
-// speaks TLS is decided when it is accepted, so that a reload can add TLS to a
-// port or take it away with the socket kept. Plain connections stay the
-// *net.TCPConn they are, which lets the kernel copy bodies.
-type tlsWhenAsked struct{ l *listener }
-
-func (t tlsWhenAsked) Accept() (net.Conn, error) {
-	conn, err := t.l.ln.Accept()
-	if err != nil {
-		return nil, err
-	}
-	if config := t.l.state.Load().tls; config != nil {
-		return tls.Server(conn, config), nil
-	}
-	return conn, nil
-}
-
-func (t tlsWhenAsked) Close() error   { return t.l.ln.Close() }
-func (t tlsWhenAsked) Addr() net.Addr { return t.l.ln.Addr() }
 
 // debugWriter makes lines of net/http's error log debug records of ours.
 type debugWriter struct {

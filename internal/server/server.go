@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"httpmaster/internal/front"
 	"httpmaster/internal/metrics"
 	"httpmaster/internal/tunnel"
 )
@@ -40,6 +41,7 @@ type Server struct {
 	counts   tunnel.Counts
 	shared   *resources
 	metrics  func() http.Handler
+	front    front.Counts
 
 	mu        sync.Mutex // held by Apply and Shutdown
 	current   *Generation
@@ -134,7 +136,7 @@ func (s *Server) bind(gen *Generation) ([]*listener, error) {
 		if _, ok := s.listeners[p.key]; ok {
 			continue
 		}
-		l, err := listen(p, s.log)
+		l, err := listen(p, s.log, &s.front)
 		if err != nil {
 			closeAll(added)
 			return nil, fmt.Errorf("cannot listen on %s: %w", p.key, bindAdvice(err))
@@ -171,12 +173,8 @@ func (s *Server) dropPrivileges(gen *Generation) error {
 // they need, Shutdown bounds them.
 func (s *Server) drain(l *listener) {
 	s.log.Info("stopped listening", "port", l.key)
-	s.draining.Add(1)
-	go func() {
-		defer s.draining.Done()
-		l.shutdown(context.Background())
-	}()
-	<-l.ended
+	l.stop()
+	s.draining.Go(func() { l.shutdown(context.Background()) })
 }
 
 // Tunnels is the registry of live tunnels.
@@ -196,6 +194,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	for _, l := range listeners {
+		l.stop()
 		wg.Go(func() { l.shutdown(ctx) })
 	}
 	err := s.tunnels.CloseAll(ctx, "the server is shutting down")

@@ -3,9 +3,11 @@ package server
 // services adds the ports that are no rules' business to the generation.
 func (b *builder) services() {
 	if m := b.cfg.Modules.Metrics; m != nil {
-		b.gen.ports = append(b.gen.ports, &port{
+		p := &port{
 			gen: b.gen, key: portKey(m.Listen), network: m.Listen.Network, address: listenAddress(m.Listen),
 			service: b.server.metrics(),
-		})
+		}
+		b.front(p)
+		b.gen.ports = append(b.gen.ports, p)
 	}
 }

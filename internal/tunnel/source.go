@@ -37,6 +37,10 @@ func rawConn(conn net.Conn) syscall.RawConn {
 	case *net.UnixConn:
 		raw, _ := c.SyscallConn()
 		return raw
+	case interface{ Socket() net.Conn }: // a client's, with nothing held back
+		if socket := c.Socket(); socket != nil {
+			return rawConn(socket)
+		}
 	}
 	return nil
 }
