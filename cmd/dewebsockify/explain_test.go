@@ -44,7 +44,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{options: &options{url: u}}
+	c := &client{forward: &forward{url: u}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if got := c.explain(test.err); got.code != test.code || got.text != test.want {
@@ -67,7 +67,7 @@ func TestExplainEnd(t *testing.T) {
 		{errors.New("the WebSocket connection was lost: x\ny"), "the WebSocket connection was lost: x y"},
 	}
 	for _, test := range tests {
-		c := &client{options: &options{url: &url.URL{Scheme: "wss", Host: "a.example"}}}
+		c := &client{forward: &forward{url: &url.URL{Scheme: "wss", Host: "a.example"}}}
 		if got := c.explainEnd(test.err); got.code != 1 || got.text != test.want {
 			t.Errorf("%d %q, want %q", got.code, got.text, test.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -28,9 +29,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience ends a test that would hang; nothing is timed by it.
 const patience = 30 * time.Second
 
-// tunnels answers every WebSocket with a tunnel to a TCP connection whose other
+// tunnelServer answers every WebSocket with a tunnel to a TCP connection whose other
 // end is served by serve.
-type tunnels struct {
+type tunnelServer struct {
 	sessions *tunnel.Sessions
 	serve    func(conn net.Conn)
 	ended    chan error // what each tunnel's Join gave
@@ -38,7 +39,7 @@ type tunnels struct {
 	wg       sync.WaitGroup
 }
 
-func (s *tunnels) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *tunnelServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.wg.Add(1)
 	defer s.wg.Done()
 	ws, err := tunnel.Accept(w, r)
@@ -84,8 +85,8 @@ func tcpPair() (near, far net.Conn, err error) {
 
 // newTunnels gives a handler, and waits at the end of the test for what it has
 // started.
-func newTunnels(t *testing.T, serve func(conn net.Conn)) *tunnels {
-	s := &tunnels{serve: serve, sessions: tunnel.NewSessions(), ended: make(chan error, 100)}
+func newTunnels(t *testing.T, serve func(conn net.Conn)) *tunnelServer {
+	s := &tunnelServer{serve: serve, sessions: tunnel.NewSessions(), ended: make(chan error, 100)}
 	t.Cleanup(s.wg.Wait)
 	return s
 }
@@ -127,6 +128,7 @@ type program struct {
 	stdout *bufio.Reader
 	stderr *bufio.Reader
 	stop   context.CancelFunc
+	status chan os.Signal
 	code   chan int
 }
 
@@ -137,9 +139,9 @@ func runProgram(t *testing.T, args ...string) *program {
 	inReader, inWriter := io.Pipe()
 	outReader, outWriter := io.Pipe()
 	errReader, errWriter := io.Pipe()
-	p := &program{t, inWriter, bufio.NewReader(outReader), bufio.NewReader(errReader), stop, make(chan int, 1)}
+	p := &program{t, inWriter, bufio.NewReader(outReader), bufio.NewReader(errReader), stop, make(chan os.Signal), make(chan int, 1)}
 	go func() {
-		code := run(ctx, args, inReader, outWriter, errWriter)
+		code := run(ctx, args, environment{inReader, outWriter, errWriter, p.status})
 		_ = outWriter.Close()
 		_ = errWriter.Close()
 		p.code <- code
@@ -207,9 +209,35 @@ func runOnce(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	stdin, hold := io.Pipe()
 	defer hold.Close()
 	var out, err strings.Builder
-	code = run(ctx, args, stdin, &out, &err)
+	code = run(ctx, args, environment{stdin, &out, &err, nil})
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		t.Error("the program does not end")
 	}
 	return code, out.String(), err.String()
+}
+
+// writeFile makes a file that is for this user alone.
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// writeCertificate makes a file of a certificate without its key.
+func writeCertificate(t *testing.T, cert tls.Certificate) string {
+	t.Helper()
+	return writeFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})))
+}
+
+// writeKey makes a file of a certificate's key.
+func writeKey(t *testing.T, cert tls.Certificate) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 }

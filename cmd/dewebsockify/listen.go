@@ -3,26 +3,61 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// listenAndForward makes a tunnel of every connection to the local port, until
-// ctx is done and every tunnel has ended.
-func (c *client) listenAndForward(ctx context.Context) int {
+// listen opens every forward's local side, or none.
+func listen(clients []*client) (listeners []net.Listener, err error) {
+	for _, c := range clients {
+		listener, err := c.bind()
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+			return nil, fmt.Errorf("cannot listen on %s: %w", c.listen, err)
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners, nil
+}
+
+// bind opens the local side. From then on its address is c.listen.
+func (c *client) bind() (net.Listener, error) {
+	if path, ok := strings.CutPrefix(c.listen, unixPrefix); ok {
+		return listenUnix(path)
+	}
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
-		c.log.Printf("cannot listen on %s: %s", c.listen, listenProblem(err))
-		return exitPort
+		return nil, errors.New(listenProblem(err))
 	}
-	local := listener.Addr().(*net.TCPAddr)
-	if !local.IP.IsLoopback() {
-		c.log.Printf("warning: everyone who can reach %s can use the tunnel", local)
-	}
-	c.log.Printf("listening on %s, forwarding to %s", local, c.url.Redacted())
+	c.listen = listener.Addr().String()
+	return listener, nil
+}
 
+// serve makes tunnels of the connections to every forward's local side, until
+// ctx is done and every tunnel has ended.
+func serve(ctx context.Context, clients []*client, listeners []net.Listener) {
+	var all sync.WaitGroup
+	for i, c := range clients {
+		if tcp, ok := listeners[i].Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+			c.log.Printf("warning: everyone who can reach %s can use the tunnel", c.listen)
+		}
+		c.log.Printf("listening on %s, forwarding to %s", c.listen, c.url.Redacted())
+		if len(clients) > 1 {
+			c.log.SetPrefix(c.log.Prefix() + c.listen + ": ")
+		}
+		all.Go(func() { c.serve(ctx, listeners[i]) })
+	}
+	all.Wait()
+}
+
+// serve makes a tunnel of every connection to listener, which it closes.
+func (c *client) serve(ctx context.Context, listener net.Listener) {
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	var tunnels sync.WaitGroup
 	defer tunnels.Wait()
@@ -30,16 +65,16 @@ func (c *client) listenAndForward(ctx context.Context) int {
 		conn, err := listener.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
-				return exitOK
+				return
 			}
 			c.log.Printf("cannot accept a connection: %v", err)
 			if !pause(ctx) {
-				return exitOK
+				return
 			}
 			continue
 		}
 		tunnels.Go(func() {
-			if failed := c.forward(ctx, conn); failed != nil {
+			if failed := c.carry(ctx, conn); failed != nil {
 				c.log.Print(failed.text)
 			}
 		})

@@ -33,50 +33,6 @@ const (
 	exitPort        = 6
 )
 
-const usage = `dewebsockify: turns a WebSocket back into a local TCP port
-
-Usage:
-  dewebsockify [options] URL PORT        listen on 127.0.0.1:PORT
-  dewebsockify [options] URL HOST:PORT   listen there; others can reach 0.0.0.0:PORT
-  dewebsockify [options] URL -           one tunnel, from stdin and to stdout
-
-URL is ws:// or wss:// (http:// and https:// mean the same), with user:password@
-before the host where the server asks for them; characters such as @ : / # in
-them are written %40 %3A %2F %23. Other users of this machine can see them in the
-list of processes. PORT 0 takes a free port and prints it.
-
-Options:
-  --header 'Name: value'   send this too; may be given several times
-  --ca FILE                trust the authorities in FILE (PEM), and no others
-  --insecure               do not verify the server's certificate
-  -v, --version            print the version
-  -h, --help               print this
-
-Examples:
-  dewebsockify wss://myserver.com/services/ssh 2222
-      then: ssh -p 2222 me@localhost
-  ssh -o ProxyCommand='dewebsockify wss://myserver.com/ssh/%h/%p -' me@db1.lan
-      (ssh itself puts host and port for %h and %p)
-
-HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured. Every local connection gets a
-tunnel of its own. When http-master is at the other end and the connection to it
-is lost, dewebsockify reconnects for as long as the server waits (5 minutes, if it
-is not configured otherwise), and the tunnel goes on with nothing lost. The end of
-stdin is passed on, and the tunnel ends when the server has sent everything. Other
-servers can do neither: the tunnel ends with the connection, or with stdin.
-
-Exit codes:
-  0  stopped by a signal; with -, the tunnel ended normally
-  1  with -, the tunnel broke, and could not be resumed
-  2  the command line is wrong
-  3  with -, the server or the proxy cannot be reached
-  4  with -, the server answered with an HTTP status that is no tunnel
-  5  with -, TLS failed, for instance because of the certificate
-  6  the local port cannot be opened
-When listening, what goes wrong with one connection is printed, and the connection
-is closed.
-`
-
 // dialTimeout bounds how long the server may take to answer the handshake.
 const dialTimeout = 30 * time.Second
 
@@ -89,48 +45,101 @@ const sessionPing = 15 * time.Second
 
 var errStopped = errors.New("the client was stopped")
 
+// environment is what the program was started with.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	status         <-chan os.Signal // asks for the status
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // ssh ends its ProxyCommand with SIGHUP
 	context.AfterFunc(ctx, stop)                                                                           // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr, statusSignals()}))
 }
 
 // run is the whole program. It returns the exit code, and when ctx is done.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	o, err := parseOptions(args)
+func run(ctx context.Context, args []string, env environment) int {
+	var o *options
+	var err error
+	if len(args) > 0 && args[0] == "ssh-config" {
+		err = sshConfig(args[1:], env)
+	} else {
+		o, err = parseOptions(args)
+	}
+	wrong, isFaults := errors.AsType[faults](err)
 	switch {
 	case errors.Is(err, errHelp):
-		_, _ = io.WriteString(stdout, usage)
+		_, _ = io.WriteString(env.stdout, usage)
 		return exitOK
 	case errors.Is(err, errVersion):
-		fmt.Fprintln(stdout, "dewebsockify "+version.Text())
+		fmt.Fprintln(env.stdout, "dewebsockify "+version.Text())
 		return exitOK
-	case err != nil:
-		fmt.Fprintf(stderr, "dewebsockify: %v\nTry: dewebsockify --help\n", err)
+	case isFaults:
+		fmt.Fprintf(env.stderr, "%v\n", wrong)
 		return exitUsage
+	case err != nil:
+		fmt.Fprintf(env.stderr, "dewebsockify: %v\nTry: dewebsockify --help\n", err)
+		return exitUsage
+	case o == nil:
+		return exitOK
 	}
-	c := &client{options: o, log: log.New(stderr, "dewebsockify: ", 0)}
-	if o.insecure {
-		c.log.Print("warning: the server's certificate is not verified, anyone on the way can pose as the server")
-	}
+	return o.run(ctx, env)
+}
+
+// run carries the forwards until ctx is done, or the one of stdin and stdout has
+// ended.
+func (o *options) run(ctx context.Context, env environment) int {
+	stderr := &screen{out: env.stderr}
+	clients := o.clients(stderr)
 	// The server is told the cause, and a signal's name is none of its business.
-	tunnels, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, func() { cancel(errStopped) })()
-	if o.listen == "" {
-		return c.stdio(tunnels, stdin, stdout)
+	defer answerStatus(env.status, clients)()
+	if clients[0].listen == "" {
+		return clients[0].stdio(running, env.stdin, env.stdout)
 	}
-	return c.listenAndForward(tunnels)
+	listeners, err := listen(clients)
+	if err != nil {
+		fmt.Fprintf(stderr, "dewebsockify: %v\n", err)
+		return exitPort
+	}
+	defer startProgress(env.stderr, stderr, clients)()
+	serve(running, clients, listeners)
+	return exitOK
 }
 
-// client opens tunnels as its options say.
+// client opens tunnels for one forward.
 type client struct {
-	*options
-	log *log.Logger
+	*forward
+	tunnels tunnels
+	verbose bool
+	log     *log.Logger
 }
 
-// forward opens a tunnel for conn and returns when it has ended; it closes conn.
-// A failure is one that the user should see.
-func (c *client) forward(ctx context.Context, conn net.Conn) *failure {
+// clients makes one of every forward, and prints the warnings.
+func (o *options) clients(stderr io.Writer) []*client {
+	var clients []*client
+	warned := map[string]bool{}
+	for _, f := range o.forwards {
+		c := &client{forward: f, verbose: o.verbose, log: log.New(stderr, "dewebsockify: ", 0)}
+		c.tunnels.started = time.Now()
+		for _, text := range f.warnings {
+			if !warned[text] {
+				c.log.Print("warning: " + text)
+			}
+			warned[text] = true
+		}
+		clients = append(clients, c)
+	}
+	return clients
+}
+
+// carry makes a tunnel of conn and returns when it has ended; it closes conn. A
+// failure is one that the user should see.
+func (c *client) carry(ctx context.Context, conn net.Conn) *failure {
+	l := c.tunnels.begin(peerOf(conn))
+	defer c.tunnels.end(l)
 	ws, err := c.dial(ctx)
 	if err != nil {
 		_ = conn.Close()
@@ -139,19 +148,54 @@ func (c *client) forward(ctx context.Context, conn net.Conn) *failure {
 		}
 		return c.explain(err)
 	}
+	l.connected()
+	c.saying("%s: connected after %v", l.from, time.Since(l.since).Round(time.Millisecond))
 	ping := pingInterval
 	if ws.CanResume() {
 		ping = sessionPing
 	}
-	_, err = tunnel.Forward(ctx, ws, conn, tunnel.Options{Ping: ping}, tunnel.Reconnect{
-		Dial:    c.redial,
-		Lost:    func(why error) { c.log.Printf("%s; reconnecting", clean(why.Error())) },
-		Resumed: func(after time.Duration) { c.log.Printf("resumed after %v", after.Round(100*time.Millisecond)) },
-	})
+	_, err = tunnel.Forward(ctx, ws, conn, tunnel.Options{Ping: ping, Meter: &l.meter}, c.reconnect(l))
+	c.saying("%s: ended after %s, %s", l.from, span(time.Since(l.since)), l.traffic())
 	if err != nil {
 		return c.explainEnd(err)
 	}
 	return nil
+}
+
+// saying logs what only a user who asks for it wants to read.
+func (c *client) saying(format string, args ...any) {
+	if c.verbose {
+		c.log.Printf(format, args...)
+	}
+}
+
+// reconnect is how l gets back to its session, and what is told of it.
+func (c *client) reconnect(l *live) tunnel.Reconnect {
+	return tunnel.Reconnect{
+		Dial: c.redial,
+		Lost: func(why error) {
+			l.lostAt(time.Now())
+			c.log.Printf("%s; reconnecting", clean(why.Error()))
+		},
+		Waiting: func(pause time.Duration, failed error) {
+			l.waits(time.Now().Add(pause))
+			if failed != nil {
+				c.saying("%s: %s; next attempt in %s", l.from, c.explain(failed).text, span(pause))
+			}
+		},
+		Resumed: func(after time.Duration) {
+			l.connected()
+			c.log.Printf("resumed after %v", after.Round(100*time.Millisecond))
+		},
+	}
+}
+
+// peerOf says where a local connection comes from.
+func peerOf(conn net.Conn) string {
+	if _, ok := conn.(*net.UnixConn); ok {
+		return "a local program" // which has no address
+	}
+	return conn.RemoteAddr().String()
 }
 
 func (c *client) dial(ctx context.Context) (*tunnel.Conn, error) {

@@ -1,31 +1,18 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/url"
-	"os"
-	"strconv"
+	"slices"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
-	"golang.org/x/net/http/httpproxy"
-
-	"httpmaster/internal/tunnel"
 )
 
 // options is a command line that was understood.
 type options struct {
-	url      *url.URL // ws or wss
-	listen   string   // host:port; "" for stdin and stdout
-	insecure bool
-	dialer   tunnel.Dialer
+	forwards []*forward // one, or several that listen
+	verbose  bool
 }
 
 var (
@@ -33,24 +20,96 @@ var (
 	errVersion = errors.New("the version is wanted")
 )
 
+// commandLine is what stands on a command line.
+type commandLine struct {
+	words    []string
+	settings []setting
+	locals   []string // -L
+	config   string
+	user     string // --user, of ssh-config
+	verbose  bool
+}
+
 // parseOptions reads the arguments; options may stand before, between and behind
 // the others, up to a "--".
 func parseOptions(args []string) (*options, error) {
-	o := &options{}
-	o.dialer.Header = http.Header{
-		"User-Agent": {"dewebsockify"},
-		"Accept":     {"text/plain"}, // a refusal is shown as one line
+	line, err := readCommandLine(args, false)
+	if err != nil {
+		return nil, err
 	}
-	var ca string
-	var showVersion bool
+	o := &options{verbose: line.verbose}
+	switch {
+	case line.config != "" && (len(line.words) > 0 || len(line.locals) > 0 || len(line.settings) > 0):
+		return nil, errors.New("with --config, every forward and its options stand in the file; only --verbose goes with it")
+	case line.config != "":
+		o.forwards, err = readConfig(line.config)
+		return o, err
+	case len(line.locals) > 0 && len(line.words) > 0:
+		return nil, fmt.Errorf("with -L, the URL and the PORT stand behind it, as in -L 2222=wss://myserver.com/: %q is too much", line.words[0])
+	case len(line.locals) == 0 && len(line.words) != 2:
+		return nil, fmt.Errorf("it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not %d arguments", len(line.words))
+	case len(line.locals) == 0:
+		f, err := newForward(line.words[1], line.words[0], line.settings)
+		if err != nil {
+			return nil, onCommandLine(err)
+		}
+		o.forwards = []*forward{f}
+		return o, nil
+	}
+	for _, local := range line.locals {
+		listen, address, found := strings.Cut(local, "=")
+		if !found || listen == "-" {
+			return nil, errors.New("write -L as PORT=URL, HOST:PORT=URL or unix:PATH=URL")
+		}
+		f, err := newForward(listen, address, line.settings)
+		if err != nil {
+			return nil, fmt.Errorf("-L %s: %w", listen, onCommandLine(err))
+		}
+		o.forwards = append(o.forwards, f)
+	}
+	return o, nil
+}
+
+// onCommandLine says which option is wrong. The URL and where to listen have
+// none, and their errors say enough.
+func onCommandLine(err error) error {
+	wrong, ok := errors.AsType[*settingError](err)
+	if !ok || wrong.name == "url" || wrong.name == "listen" {
+		return err
+	}
+	return fmt.Errorf("--%s: %w", wrong.name, err)
+}
+
+// readCommandLine tells options from words.
+func readCommandLine(args []string, forSSH bool) (*commandLine, error) {
+	line := &commandLine{}
 	flags := flag.NewFlagSet("dewebsockify", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.Func("header", "", o.addHeader)
-	flags.StringVar(&ca, "ca", "", "")
-	flags.BoolVar(&o.insecure, "insecure", false, "")
+	for _, name := range slices.Concat(textSettings, fileSettings) {
+		flags.Func(name, "", func(value string) error {
+			line.settings = append(line.settings, setting{name, value})
+			return nil
+		})
+	}
+	flags.BoolFunc(insecureSetting, "", func(value string) error {
+		line.settings = append(line.settings, setting{insecureSetting, value})
+		return nil
+	})
+	if forSSH {
+		flags.StringVar(&line.user, "user", "", "")
+	} else {
+		flags.Func("L", "", func(value string) error {
+			line.locals = append(line.locals, value)
+			return nil
+		})
+		flags.StringVar(&line.config, "config", "", "")
+		flags.BoolVar(&line.verbose, "verbose", false, "")
+	}
+	var showVersion bool
 	flags.BoolVar(&showVersion, "version", false, "")
 	flags.BoolVar(&showVersion, "v", false, "")
-	words, err := parseMixed(flags, args)
+	var err error
+	line.words, err = parseMixed(flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return nil, errHelp
@@ -58,19 +117,8 @@ func parseOptions(args []string) (*options, error) {
 		return nil, err
 	case showVersion:
 		return nil, errVersion
-	case len(words) != 2:
-		return nil, fmt.Errorf("it takes a URL and a PORT (or HOST:PORT, or -), not %d arguments", len(words))
 	}
-	if o.url, err = parseURL(words[0]); err != nil {
-		return nil, err
-	}
-	if o.listen, err = parseListen(words[1]); err != nil {
-		return nil, err
-	}
-	proxy := httpproxy.FromEnvironment().ProxyFunc()
-	o.dialer.Proxy = func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }
-	o.dialer.TLS, err = tlsConfig(ca, o.insecure)
-	return o, err
+	return line, nil
 }
 
 // parseMixed parses flags among other words, which it gives in their order.
@@ -88,88 +136,4 @@ func parseMixed(flags *flag.FlagSet, args []string) (words []string, err error) 
 		}
 		words, args = append(words, rest[0]), rest[1:]
 	}
-}
-
-// addHeader takes a --header.
-func (o *options) addHeader(text string) error {
-	name, value, found := strings.Cut(text, ":")
-	name, value = http.CanonicalHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
-	switch {
-	case !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
-		return errors.New("write it as 'Name: value'")
-	case name == "Connection", name == "Upgrade", strings.HasPrefix(name, "Sec-Websocket-"):
-		return errors.New("the WebSocket handshake sets that itself")
-	case name == "User-Agent", name == "Accept", name == "Host":
-		o.dialer.Header.Set(name, value)
-	default:
-		o.dialer.Header.Add(name, value)
-	}
-	return nil
-}
-
-// parseURL reads the server's address. Errors do not show it, for it may hold a
-// password.
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		if !strings.Contains(text, "://") {
-			return nil, errors.New("the first argument is no URL: it begins with wss:// or ws://")
-		}
-		return nil, errors.New("the URL cannot be read: write characters such as @ : / # in user or password as %40 %3A %2F %23, and an IPv6 address in brackets")
-	}
-	switch u.Scheme {
-	case "ws", "wss":
-	case "http":
-		u.Scheme = "ws"
-	case "https":
-		u.Scheme = "wss"
-	default:
-		return nil, errors.New("the first argument is no URL: it begins with wss:// or ws://")
-	}
-	if u.Hostname() == "" {
-		return nil, errors.New("the URL names no host")
-	}
-	if u.Fragment != "" {
-		return nil, errors.New("the URL has a #, which means nothing to a server: write %23 if it belongs to the path, user or password")
-	}
-	return u, nil
-}
-
-// parseListen reads where to listen; "" stands for "-".
-func parseListen(text string) (string, error) {
-	if text == "-" {
-		return "", nil
-	}
-	if !strings.Contains(text, ":") {
-		text = "127.0.0.1:" + text
-	}
-	_, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return "", fmt.Errorf("%q is no PORT and no HOST:PORT; an IPv6 address stands in brackets", text)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("%q is no port: it is a number from 0 to 65535", port)
-	}
-	return text, nil
-}
-
-// tlsConfig is how the server is verified: with ca, by the authorities in that
-// file alone.
-func tlsConfig(ca string, insecure bool) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure}
-	if ca == "" {
-		return config, nil
-	}
-	if insecure {
-		return nil, errors.New("--ca and --insecure contradict each other")
-	}
-	pem, err := os.ReadFile(ca)
-	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM form", ca)
-	}
-	return config, nil
 }

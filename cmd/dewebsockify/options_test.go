@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,16 +15,19 @@ func TestUsageErrors(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const noURL = "the first argument is no URL: it begins with wss:// or ws://"
+	ca := writeCertificate(t, certificate(t, func(*x509.Certificate) {}))
+	password := writeFile(t, "s\n")
+	headers := writeFile(t, "# mine\n\nX-One: 1\nX Two: 2\n")
+	const noURL = "that is no URL: it begins with wss:// or ws://"
 	const badURL = "the URL cannot be read: write characters such as @ : / # in user or password as %40 %3A %2F %23, and an IPv6 address in brackets"
-	const badHeader = `invalid value "X" for flag -header: write it as 'Name: value'`
+	const badHeader = `--header: write it as 'Name: value'`
 	tests := []struct {
 		args []string
 		want string
 	}{
-		{nil, "it takes a URL and a PORT (or HOST:PORT, or -), not 0 arguments"},
-		{[]string{"wss://a.example"}, "it takes a URL and a PORT (or HOST:PORT, or -), not 1 arguments"},
-		{[]string{"wss://a.example", "1", "2"}, "it takes a URL and a PORT (or HOST:PORT, or -), not 3 arguments"},
+		{nil, "it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not 0 arguments"},
+		{[]string{"wss://a.example"}, "it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not 1 arguments"},
+		{[]string{"wss://a.example", "1", "2"}, "it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not 3 arguments"},
 		{[]string{"a.example", "1"}, noURL},
 		{[]string{"a.example:443/x", "1"}, noURL},
 		{[]string{"ftp://a.example", "1"}, noURL},
@@ -39,16 +43,48 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"wss://a.example", "65536"}, `"65536" is no port: it is a number from 0 to 65535`},
 		{[]string{"wss://a.example", "::1:22"}, `"::1:22" is no PORT and no HOST:PORT; an IPv6 address stands in brackets`},
 		{[]string{"wss://a.example", "1", "--header", "X"}, badHeader},
-		{[]string{"wss://a.example", "1", "--header", "Upgrade: x"}, `invalid value "Upgrade: x" for flag -header: the WebSocket handshake sets that itself`},
-		{[]string{"wss://a.example", "1", "--header", "sec-websocket-key: x"}, `invalid value "sec-websocket-key: x" for flag -header: the WebSocket handshake sets that itself`},
-		{[]string{"wss://a.example", "1", "--header", "A b: x"}, `invalid value "A b: x" for flag -header: write it as 'Name: value'`},
-		{[]string{"wss://a.example", "1", "--header", "A: x\ny"}, `invalid value "A: x\ny" for flag -header: write it as 'Name: value'`},
+		{[]string{"wss://a.example", "1", "--header", "Upgrade: x"}, `--header: the WebSocket handshake sets that itself`},
+		{[]string{"wss://a.example", "1", "--header", "sec-websocket-key: x"}, `--header: the WebSocket handshake sets that itself`},
+		{[]string{"wss://a.example", "1", "--header", "A b: x"}, `--header: write it as 'Name: value'`},
+		{[]string{"wss://a.example", "1", "--header", "A: x\ny"}, `--header: write it as 'Name: value'`},
 		{[]string{"wss://a.example", "1", "--hedaer", "A: x"}, "flag provided but not defined: -hedaer"},
 		{[]string{"--", "wss://a.example", "--insecure"}, `"--insecure" is no port: it is a number from 0 to 65535`},
 		{[]string{"wss://a.example", "1", "--ca", "nowhere.pem"}, "--ca: open nowhere.pem: no such file or directory"},
 		{[]string{"wss://a.example", "1", "--ca", empty}, "--ca: " + empty + " holds no certificate in PEM form"},
-		{[]string{"wss://a.example", "1", "--ca", empty, "--insecure"}, "--ca and --insecure contradict each other"},
+		{[]string{"wss://a.example", "1", "--ca", ca, "--insecure"}, "--insecure: it contradicts ca: with one the certificate is verified, with the other it is not"},
 	}
+	tests = append(tests, []struct {
+		args []string
+		want string
+	}{
+		{[]string{"wss://a.example", "unix:"}, "unix: is followed by the path of a socket"},
+		{[]string{"wss://a.example", "1", "--proxy", "ftp://x"}, "--proxy: it begins with http://, https://, socks5:// or socks5h://"},
+		{[]string{"wss://a.example", "1", "--proxy", "http://u:sec#ret@x"}, "--proxy: write it as http://user:password@host:port, with characters such as @ : / # in user or password as %40 %3A %2F %23"},
+		{[]string{"wss://a.example", "1", "--proxy", "http://x/path"}, "--proxy: write it as http://user:password@host:port, with characters such as @ : / # in user or password as %40 %3A %2F %23"},
+		{[]string{"wss://a.example", "1", "--host", "a.example:443"}, "--host: it takes a name such as www.example.com, without a port"},
+		{[]string{"wss://a.example", "1", "--host", "192.0.2.1"}, "--host: it takes a name such as www.example.com, and no address"},
+		{[]string{"wss://a.example", "1", "--key", ca}, "--key: a key needs its certificate: add cert"},
+		{[]string{"wss://a.example", "1", "--cert", ca}, "--cert: found a certificate rather than a key in the PEM for the private key"},
+		{[]string{"wss://a.example", "1", "--password-file", password}, "--password-file: the URL names no user to go with the password: write it before the host, as in wss://me@myserver.com/"},
+		{[]string{"wss://me:x@a.example", "1", "--password-file", password}, "--password-file: the URL has a password already"},
+		{[]string{"wss://me@a.example", "1", "--password-file", empty}, "--password-file: the first line of " + empty + " is empty"},
+		{[]string{"wss://me@a.example", "1", "--password-file", "nowhere"}, "--password-file: open nowhere: no such file or directory"},
+		{[]string{"wss://a.example", "1", "--header-file", headers}, "--header-file: " + headers + ":4: write it as 'Name: value'"},
+		{[]string{"-L", "1"}, "write -L as PORT=URL, HOST:PORT=URL or unix:PATH=URL"},
+		{[]string{"-L", "-=wss://a.example"}, "write -L as PORT=URL, HOST:PORT=URL or unix:PATH=URL"},
+		{[]string{"-L", "x=wss://a.example"}, `-L x: "x" is no port: it is a number from 0 to 65535`},
+		{[]string{"-L", "1=wss://me:secret#@a.example"}, "-L 1: " + badURL},
+		{[]string{"-L", "1=wss://a.example", "--host", "a:1"}, "-L 1: --host: it takes a name such as www.example.com, without a port"},
+		{[]string{"-L", "1=wss://a.example", "2"}, `with -L, the URL and the PORT stand behind it, as in -L 2222=wss://myserver.com/: "2" is too much`},
+		{[]string{"--config", "f.yaml", "--host", "a"}, "with --config, every forward and its options stand in the file; only --verbose goes with it"},
+		{[]string{"--config", "nowhere.yaml"}, "--config: open nowhere.yaml: no such file or directory"},
+		{[]string{"ssh-config", "a"}, "ssh-config takes a NAME, to call the host by, and a URL, not 1 arguments"},
+		{[]string{"ssh-config", "a b", "wss://a.example"}, "NAME is the word that ssh is called with: no spaces, quotes or #"},
+		{[]string{"ssh-config", "a", "a.example"}, noURL},
+		{[]string{"ssh-config", "--user", "a b", "a", "wss://a.example"}, "--user is one word: no spaces, quotes or #"},
+		{[]string{"ssh-config", "a", "wss://a.example", "--header", "A: x\ny"}, "--header: write it as 'Name: value'"},
+		{[]string{"ssh-config", "-L", "1=ws://x", "a", "wss://a.example"}, "flag provided but not defined: -L"},
+	}...)
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			code, stdout, stderr := runOnce(t, test.args...)
@@ -74,15 +110,22 @@ func TestParseOptions(t *testing.T) {
 		{"wss://a.example --insecure -", "wss://a.example", "", true},
 		{"-insecure wss://a.example localhost:1", "wss://a.example", "localhost:1", true},
 		{"--insecure -- wss://a.example -", "wss://a.example", "", true},
+		{"wss://a.example unix:/run/x", "wss://a.example", "unix:/run/x", false},
+		{"-L [::1]:22=wss://a.example/?a=b", "wss://a.example/?a=b", "[::1]:22", false},
+		{"-L unix:x=ws://a.example", "ws://a.example", "unix:x", false},
 	}
 	for _, test := range tests {
-		o, err := parseOptions(strings.Fields(test.args))
+		parsed, err := parseOptions(strings.Fields(test.args))
 		if err != nil {
 			t.Errorf("%s: %v", test.args, err)
 			continue
 		}
-		if o.url.String() != test.url || o.listen != test.listen || o.insecure != test.insecure || o.dialer.TLS.InsecureSkipVerify != test.insecure {
-			t.Errorf("%s: %s, %q, insecure %v", test.args, o.url, o.listen, o.insecure)
+		o, insecure := parsed.forwards[0], false
+		if o.dialer.TLS.InsecureSkipVerify {
+			insecure = len(o.warnings) == 1
+		}
+		if o.url.String() != test.url || o.listen != test.listen || insecure != test.insecure {
+			t.Errorf("%s: %s, %q, insecure %v", test.args, o.url, o.listen, insecure)
 		}
 	}
 }

@@ -260,7 +260,7 @@ func TestProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for host, want := range map[string]bool{"direct.example": false, "other.example": true} {
-		via, err := o.dialer.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
+		via, err := o.forwards[0].dialer.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
 		if err != nil || (via != nil) != want {
 			t.Errorf("to %s through %v, %v", host, via, err)
 		}

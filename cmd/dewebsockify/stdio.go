@@ -10,7 +10,7 @@ import (
 
 // stdio makes one tunnel of stdin and stdout.
 func (c *client) stdio(ctx context.Context, stdin io.Reader, stdout io.Writer) int {
-	if failed := c.forward(ctx, newStdioConn(stdin, stdout)); failed != nil {
+	if failed := c.carry(ctx, newStdioConn(stdin, stdout)); failed != nil {
 		c.log.Print(failed.text)
 		return failed.code
 	}

@@ -15,7 +15,7 @@ import (
 // place, each folder may import. What is not here may import neither.
 var arrows = map[string][]string{
 	"cmd/http-master":     {"config", "internal/server", "internal/certs", "internal/version"},
-	"cmd/dewebsockify":    {"internal/tunnel", "internal/version"},
+	"cmd/dewebsockify":    {"internal/tunnel", "internal/version", "gopkg.in/yaml.v3"},
 	"config":              {"gopkg.in/yaml.v3"},
 	"router":              {},
 	"proxy":               {"router", "internal/tunnel", "internal/livefile"},
