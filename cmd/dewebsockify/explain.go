@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -158,45 +156,6 @@ func withUser(u *url.URL) string {
 	example := *u
 	example.User = url.UserPassword("user", "password")
 	return example.String()
-}
-
-// explainTLS says what went wrong with TLS, "" if something else did.
-func explainTLS(err error, server *url.URL) string {
-	if wrong, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fmt.Sprintf("the certificate is not for %s but for %s", wrong.Host, certificateNames(wrong.Certificate))
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Sprintf("the certificate of %s is signed by an authority that is not known here: use --ca FILE with the authority's certificate, or --insecure for a trial", server.Hostname())
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		if invalid.Reason == x509.Expired {
-			return fmt.Sprintf("the certificate of %s is valid from %s to %s", server.Hostname(),
-				invalid.Cert.NotBefore.UTC().Format("2006-01-02"), invalid.Cert.NotAfter.UTC().Format("2006-01-02 15:04 UTC"))
-		}
-		return fmt.Sprintf("the certificate of %s is not valid: %s", server.Hostname(), clean(invalid.Error()))
-	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return fmt.Sprintf("%s ended the handshake: %s", server.Host, clean(alert.Error()))
-	}
-	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	if noTLS || errors.Is(err, http.ErrSchemeMismatch) {
-		return fmt.Sprintf("%s does not speak TLS: use ws:// instead of wss://", server.Host)
-	}
-	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return clean(wrong.Error())
-	}
-	return ""
-}
-
-func certificateNames(cert *x509.Certificate) string {
-	names := append([]string(nil), cert.DNSNames...)
-	for _, ip := range cert.IPAddresses {
-		names = append(names, ip.String())
-	}
-	if len(names) == 0 {
-		return "no name at all"
-	}
-	return clean(strings.Join(names, ", "))
 }
 
 // reason is the innermost cause of a network error.
