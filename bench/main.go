@@ -1,3 +1,5 @@
+//go:build linux
+
 // Bench measures http-master beside its peers: the same work, on the same
 // machine, in the same run, in turn. bench/run builds and starts it.
 //
