@@ -80,9 +80,13 @@ func TestFailregex(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := regexp.MustCompile(`(?m)^    [0-9-]+ [0-9:]+( WARN  auth failure .*)$`).FindSubmatch(content)
-	expr := regexp.MustCompile(`(?m)^    failregex = (.*)$`).FindSubmatch(content)
+	filter, err := os.ReadFile("../../examples/fail2ban-filter.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expr := regexp.MustCompile(`(?m)^failregex = (.*)$`).FindSubmatch(filter)
 	if line == nil || expr == nil {
-		t.Fatal("the page has no line of the log, or no failregex")
+		t.Fatal("the page has no line of the log, or the filter has no failregex")
 	}
 	failure := regexp.MustCompile(strings.Replace(string(expr[1]), "<HOST>", `(\S+)`, 1))
 	for text, want := range map[string]string{

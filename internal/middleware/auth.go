@@ -24,10 +24,7 @@ const DefaultRealm = "Restricted"
 // mixes methods: then the time is that of the commonest. Each failure is one
 // line in the log, with the message "auth failure" and the attributes client,
 // user and rule, in this order: the client's address stands before anything
-// that the client can choose, so that for fail2ban
-//
-//	failregex = ^[^"=]*WARN\s+auth failure client=<HOST>\s
-//
+// that the client can choose, so that the filter in examples/ for fail2ban
 // cannot be misled by a user's name. A request without credentials is no
 // failure; a browser's first always is one.
 //
