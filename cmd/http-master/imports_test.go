@@ -14,7 +14,7 @@ import (
 // arrows says which packages of ours, and which libraries that belong to one
 // place, each folder may import. What is not here may import neither.
 var arrows = map[string][]string{
-	"cmd/http-master":     {"config", "internal/server", "internal/certs", "internal/version"},
+	"cmd/http-master":     {"config", "internal/server", "internal/certs", "internal/status", "internal/version"},
 	"cmd/dewebsockify":    {"internal/tunnel", "internal/version", "gopkg.in/yaml.v3"},
 	"config":              {"gopkg.in/yaml.v3"},
 	"router":              {},

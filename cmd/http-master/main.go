@@ -35,6 +35,15 @@ Usage:
   http-master passwd FILE USER       set a password in a file for auth; asks for
                                      it, or reads it from standard input
 
+With a running server; --config FILE says which one if there are several, --json
+is for programs:
+  http-master status                 what it serves, and how it does
+  http-master tunnels                the open tunnels
+  http-master tunnels close ID       end one of them
+  http-master reload                 read the config again; says what is wrong
+                                     with it if it is refused
+  http-master stop                   finish what is under way and stop
+
 Options when running:
   -c, --config FILE   the config, YAML or JSON
   --watch             reload when FILE changes (as watchConfig: true)
@@ -68,6 +77,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return certScan(args[1:], stdout, stderr)
 		case "passwd":
 			return passwd(args[1:], os.Stdin, stdout, stderr)
+		case "status":
+			return showStatus(args[1:], stdout, stderr)
+		case "tunnels":
+			return tunnels(args[1:], stdout, stderr)
+		case "reload":
+			return reload(args[1:], stdout, stderr)
+		case "stop":
+			return stopServer(args[1:], stdout, stderr)
 		case "help":
 			fmt.Fprint(stdout, usage)
 			return exitOK

@@ -89,3 +89,11 @@ func keepOwner(f *os.File, earlier os.FileInfo) error {
 	stat := earlier.Sys().(*syscall.Stat_t)
 	return f.Chown(int(stat.Uid), int(stat.Gid))
 }
+
+// userName gives the name of a user, or the number where it has none.
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(uid)
+}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"httpmaster/config"
@@ -25,6 +28,32 @@ type reloader struct {
 	served   [32]byte // hash of the content that is served
 	rejected [32]byte // hash of the content that was refused last
 	seen     fileState
+
+	asks  chan chan<- []string // by the admin socket; see ask
+	stops chan struct{}        // by the admin socket
+	ended chan struct{}        // closed when nothing is reloaded any more
+}
+
+func newReloader(o serveOptions, srv *server.Server, log *slog.Logger, cfg *config.Config) *reloader {
+	return &reloader{
+		file: o.config, srv: srv, log: log, served: cfg.Hash, always: o.watch, asked: cfg.WatchConfig,
+		asks: make(chan chan<- []string), stops: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+}
+
+// giveAdmin lets the server's admin socket reload and stop, and gives what to do
+// when the server has ended.
+func (r *reloader) giveAdmin(config string) (tidy func()) {
+	socket, err := prepareSocket(config)
+	if err != nil {
+		r.log.Warn("no admin socket: no folder for it can be made", "err", err)
+	}
+	r.srv.Admin = &server.Admin{Socket: socket, Reload: r.ask, Stop: r.stop}
+	return func() {
+		if socket != "" {
+			_ = os.Remove(filepath.Dir(socket)) // unless another server uses it
+		}
+	}
 }
 
 // fileState is what tells that a file may have changed.
@@ -42,9 +71,10 @@ func stateOf(file string) fileState {
 	return fileState{modified: info.ModTime(), size: info.Size()}
 }
 
-// loop reloads when a signal asks for it, and if the file is to be watched when
-// it changes, until a signal asks to stop.
+// loop reloads when a signal or the admin socket asks for it, and if the file is
+// to be watched when it changes, until it is asked to stop.
 func (r *reloader) loop(signals <-chan os.Signal) {
+	defer close(r.ended)
 	r.seen = stateOf(r.file)
 	changed := false
 	ticker := time.NewTicker(watchInterval)
@@ -56,6 +86,10 @@ func (r *reloader) loop(signals <-chan os.Signal) {
 				return
 			}
 			r.reload(true)
+		case answer := <-r.asks:
+			answer <- r.reload(true)
+		case <-r.stops:
+			return
 		case <-ticker.C:
 			if !r.always && !r.asked {
 				continue
@@ -73,37 +107,67 @@ func (r *reloader) loop(signals <-chan os.Signal) {
 	}
 }
 
+// errStopping is why nothing is reloaded.
+var errStopping = errors.New("the server is stopping")
+
+// ask has the loop reload, and gives what is wrong with the config, or why it
+// was not looked at.
+func (r *reloader) ask(ctx context.Context) (faults []string, err error) {
+	answer := make(chan []string, 1)
+	select {
+	case r.asks <- answer:
+		return <-answer, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.ended:
+		return nil, errStopping
+	}
+}
+
+// stop has the loop end.
+func (r *reloader) stop() {
+	select {
+	case r.stops <- struct{}{}:
+	default: // somebody has asked already
+	}
+}
+
 // reload builds what the file says now and serves it, or leaves everything as
-// it is and says why. Content that is served already, or was refused before,
+// it is and says why, in the log and as its result. Content that is served already, or was refused before,
 // is looked at again only when forced, because the files that it names may have
 // changed.
-func (r *reloader) reload(forced bool) {
+func (r *reloader) reload(forced bool) (wrong []string) {
 	cfg, faults := config.Load(r.file)
 	if !forced && (cfg.Hash == r.served || cfg.Hash == r.rejected) {
-		return
+		return nil
 	}
 	gen := r.srv.Build(cfg, faults)
 	if faults.Err() != nil {
 		gen.Discard()
-		r.rejected = cfg.Hash
 		for _, f := range faults.Errors() {
-			r.log.Error(f.String())
+			wrong = append(wrong, f.String())
 		}
-		r.log.Error("the config was not reloaded, the old one keeps running")
-		r.srv.Refused()
-		return
+		return r.refuse(cfg, wrong...)
 	}
 	logWarnings(r.log, faults)
 	if err := r.srv.Apply(gen); err != nil {
-		r.rejected = cfg.Hash
-		r.log.Error(err.Error())
-		r.log.Error("the config was not reloaded, the old one keeps running")
-		r.srv.Refused()
-		return
+		return r.refuse(cfg, err.Error())
 	}
 	r.served, r.asked = cfg.Hash, cfg.WatchConfig
 	r.log.Info("config reloaded")
 	announce(r.log, gen)
+	return nil
+}
+
+// refuse says why cfg is not served, and gives the same.
+func (r *reloader) refuse(cfg *config.Config, wrong ...string) []string {
+	r.rejected = cfg.Hash
+	for _, line := range wrong {
+		r.log.Error(line)
+	}
+	r.log.Error("the config was not reloaded, the old one keeps running")
+	r.srv.Refused()
+	return wrong
 }
 
 func logWarnings(log *slog.Logger, faults *config.Faults) {

@@ -75,6 +75,8 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	signals := catchSignals()
 	srv := server.New(log)
 	srv.Version = version.Text()
+	r := newReloader(o, srv, log, cfg)
+	defer r.giveAdmin(o.config)()
 	gen := srv.Build(cfg, faults)
 	if faults.Err() != nil {
 		printFaults(stderr, faults)
@@ -93,7 +95,6 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	}
 	announce(log, gen)
 
-	r := &reloader{file: o.config, srv: srv, log: log, served: cfg.Hash, always: o.watch, asked: cfg.WatchConfig}
 	r.loop(signals)
 	return stop(srv, log, signals)
 }

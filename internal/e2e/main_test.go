@@ -25,6 +25,10 @@ var (
 	clientProgram string // dewebsockify
 )
 
+// runtimeDir is where the programs put their sockets: the path of one has few
+// bytes.
+var runtimeDir string
+
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
@@ -36,6 +40,11 @@ func runTests(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	serverProgram = filepath.Join(dir, "http-master")
 	clientProgram = filepath.Join(dir, "dewebsockify")
+	runtimeDir = filepath.Join(dir, "run")
+	if err := os.Mkdir(runtimeDir, 0o700); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 
 	args := []string{"build", "-buildvcs=false", "-ldflags=-X httpmaster/internal/version.release=" + builtVersion, "-o", dir}
 	if raceEnabled {

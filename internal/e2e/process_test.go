@@ -69,6 +69,7 @@ func command(t *testing.T, ctx context.Context, env []string, program string, ar
 		"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/usr/bin:/bin",
 		"HOME=" + home,
 		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
+		"XDG_RUNTIME_DIR=" + runtimeDir,
 		"LANG=C.UTF-8",
 		"GORACE=atexit_sleep_ms=10", // instead of a second for each program that ends
 	}, env...)

@@ -25,6 +25,8 @@ var (
 	configGood   = name("config_last_reload_successful", "0 when the newest config was refused and an older one is served, else 1.")
 	reloads      = name("config_reloads_total", "Reloads since the start: taken over, or refused because of a fault.", "result")
 
+	turnedAway = name("turned_away_total", "What did not get as far as to a rule: connections that were too many, TLS handshakes that failed, requests that were not clear, too large or too slow.", "what")
+
 	requests     = name("requests_total", "Requests by the first digit of their status. A tunnel counts when it opens.", "port", "rule", "class")
 	durations    = name("request_duration_seconds", "Time from a request's head to the end of its response, or to the opening of its tunnel.", "port", "rule")
 	bytes        = name("response_bytes_total", "Bytes of the bodies of responses; those of tunnels are not in it.", "port", "rule")
@@ -50,7 +52,7 @@ type collector struct{ now func() *status.Status }
 // know when another metric has the name of one of these.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildInfo, started, configInfo, configLoaded, configGood, reloads, requests, durations, bytes,
+		buildInfo, started, configInfo, configLoaded, configGood, reloads, turnedAway, requests, durations, bytes,
 		authFailures, refused, tunnelsLive, tunnelsOpened, tunnelBytes, tunnelsResumed,
 		upstreamState, upstreamInUse, certificateEnds, acmeResults,
 	} {
@@ -69,6 +71,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	x.gauge(configGood, truth(!s.Config.LastRefused))
 	x.counter(reloads, s.Config.Reloads, "ok")
 	x.counter(reloads, s.Config.Refused, "refused")
+	x.counter(turnedAway, s.Refused.Connections, "connections")
+	x.counter(turnedAway, s.Refused.Handshakes, "handshakes")
+	x.counter(turnedAway, s.Refused.Requests, "requests")
 	for i := range s.Ports {
 		x.port(&s.Ports[i])
 	}

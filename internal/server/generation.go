@@ -52,6 +52,9 @@ type port struct {
 	rules   int
 	tallies []ruleTally  // by router.Rule.Number; the first is of what no rule answers
 	service http.Handler // answers in the place of all of the above; nil for a port of the config
+
+	private  bool // a socket that only the process' user may open
+	optional bool // goes without, when it cannot be listened on
 }
 
 func newGeneration() *Generation {

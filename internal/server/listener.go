@@ -39,8 +39,7 @@ func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, erro
 			return nil, err
 		}
 	}
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	ln, err := lc.Listen(context.Background(), p.network, p.address)
+	ln, err := open(p)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +47,15 @@ func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, erro
 	l.state.Store(p)
 	l.front = front.New(ln, p.key, func() *front.Settings { return &l.state.Load().front }, logger, counts)
 	return l, nil
+}
+
+// open opens p's socket.
+func open(p *port) (net.Listener, error) {
+	if p.private {
+		return listenPrivate(p.address)
+	}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	return lc.Listen(context.Background(), p.network, p.address)
 }
 
 // start begins to accept; shutdown ends it.

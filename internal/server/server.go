@@ -34,6 +34,8 @@ type Server struct {
 	DropPrivileges func(paths []string) error
 	// Version is what the program calls itself, for its status.
 	Version string
+	// Admin, if not nil, is what the admin socket does.
+	Admin *Admin
 
 	log      *slog.Logger
 	tunnels  tunnel.Registry
@@ -96,7 +98,7 @@ func (s *Server) Apply(gen *Generation) error {
 		gen.release()
 		return err
 	}
-	if err := s.dropPrivileges(gen); err != nil {
+	if err := s.dropPrivileges(gen, added); err != nil {
 		closeAll(added)
 		gen.release()
 		return err
@@ -137,6 +139,11 @@ func (s *Server) bind(gen *Generation) ([]*listener, error) {
 			continue
 		}
 		l, err := listen(p, s.log, &s.front)
+		if err != nil && p.optional {
+			s.log.Warn("no admin socket: the commands status, tunnels, reload and stop cannot reach this server; modules.admin can name another one, or say false",
+				"socket", p.address, "err", err)
+			continue
+		}
 		if err != nil {
 			closeAll(added)
 			return nil, fmt.Errorf("cannot listen on %s: %w", p.key, bindAdvice(err))
@@ -153,16 +160,17 @@ func closeAll(added []*listener) {
 }
 
 // dropPrivileges does so the first time it is called.
-func (s *Server) dropPrivileges(gen *Generation) error {
+func (s *Server) dropPrivileges(gen *Generation, added []*listener) error {
 	drop := s.DropPrivileges
 	if drop == nil {
 		return nil
 	}
 	s.DropPrivileges = nil
+	paths := adminPaths(added)
 	if gen.acme == nil {
-		return drop(nil)
+		return drop(paths)
 	}
-	if err := drop(gen.acme.manager.Paths()); err != nil {
+	if err := drop(append(paths, gen.acme.manager.Paths()...)); err != nil {
 		return err
 	}
 	return gen.acme.manager.Writable()

@@ -10,4 +10,8 @@ func (b *builder) services() {
 		b.front(p)
 		b.gen.ports = append(b.gen.ports, p)
 	}
+	if p := b.adminPort(); p != nil {
+		b.front(p)
+		b.gen.ports = append(b.gen.ports, p)
+	}
 }

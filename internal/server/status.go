@@ -44,7 +44,10 @@ type balanced struct {
 
 // Status tells how the server does now. After Shutdown it has no ports.
 func (s *Server) Status() *status.Status {
-	st := &status.Status{Version: s.Version, PID: os.Getpid()}
+	st := &status.Status{
+		Version: s.Version, PID: os.Getpid(), Ports: []status.Port{},
+		Upstreams: []status.Upstream{}, Certificates: []status.Certificate{}, ACME: []status.ACME{}, // [] as JSON, not null
+	}
 	s.mu.Lock()
 	h, gen := s.history, s.current
 	if gen != nil && !gen.hold() {
@@ -54,6 +57,11 @@ func (s *Server) Status() *status.Status {
 	st.Started = h.started
 	st.Config = status.Config{Loaded: h.loaded, Reloads: h.reloads, Refused: h.refused, LastRefused: h.lastRefused}
 	st.LiveTunnels = len(s.tunnels.Live())
+	st.Refused = status.Refused{
+		Connections: s.front.RefusedConnections.Load(),
+		Handshakes:  s.front.FailedHandshakes.Load(),
+		Requests:    s.front.RefusedRequests.Load(),
+	}
 	if gen == nil {
 		return st
 	}

@@ -10,6 +10,9 @@ import (
 func (g *Generation) Summary() []string {
 	lines := make([]string, 0, len(g.ports))
 	for _, p := range g.ports {
+		if p.private {
+			continue // it serves nobody
+		}
 		var b strings.Builder
 		b.WriteString(displayAddress(p))
 		if p.service != nil {

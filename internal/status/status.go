@@ -15,6 +15,14 @@ type Status struct {
 	Certificates []Certificate `json:"certificates"`
 	ACME         []ACME        `json:"acme"`
 	LiveTunnels  int           `json:"liveTunnels"`
+	Refused      Refused       `json:"refused"`
+}
+
+// Refused is what did not get as far as to a port's rules, since the start.
+type Refused struct {
+	Connections int64 `json:"connections"` // too many of them
+	Handshakes  int64 `json:"handshakes"`  // of TLS, that failed
+	Requests    int64 `json:"requests"`    // not clear, too large or too slow
 }
 
 // Config is what is served, and how its changes went.
@@ -123,4 +131,11 @@ type Tunnel struct {
 	Received int64     `json:"received"` // bytes from the client
 	Sent     int64     `json:"sent"`     // bytes to the client
 	Resumes  int64     `json:"resumes"`
+}
+
+// Answer is what the admin socket says to a command that does something. It did
+// when Error is "".
+type Answer struct {
+	Error  string   `json:"error,omitempty"`
+	Faults []string `json:"faults,omitempty"` // of a config, one line each
 }
