@@ -64,6 +64,20 @@ func (q *queue) at(offset uint64) []byte {
 	return q.chunks[from/chunkSize][from-first : to-first]
 }
 
+// parts adds to list what the queue holds, from its start, as long as list has
+// room.
+func (q *queue) parts(list [][]byte) [][]byte {
+	for offset := q.start; len(list) < cap(list); {
+		p := q.at(offset)
+		if len(p) == 0 {
+			break
+		}
+		list = append(list, p)
+		offset += uint64(len(p))
+	}
+	return list
+}
+
 // appendTo adds to b at most most of the bytes from offset on.
 func (q *queue) appendTo(b []byte, offset uint64, most int) []byte {
 	for most > 0 {

@@ -61,6 +61,8 @@ type session struct {
 	end    ending
 	ending chan struct{} // closed when over
 
+	parts [16][]byte // deliver's
+
 	ackTimer       *time.Timer
 	unwatch        func()
 	moved          atomic.Int64 // bytes both ways, for IdleTimeout

@@ -3,6 +3,7 @@ package tunnel
 import (
 	"errors"
 	"io"
+	"net"
 	"syscall"
 	"time"
 )
@@ -95,18 +96,20 @@ func (s *session) crowded(b *budget) bool {
 // deliver copies from in to conn. What was received is passed on though the
 // session is over.
 func (s *session) deliver() {
+	var p net.Buffers
 	for {
-		p, ok := s.nextDelivery()
+		parts, ok := s.nextDelivery()
 		if !ok {
 			return
 		}
-		if p == nil {
+		if len(parts) == 0 {
 			closeWrite(s.conn)
 			s.passedOn(0, true, nil)
 			return
 		}
-		n, err := s.conn.Write(p)
-		s.passedOn(n, false, err)
+		p = parts
+		n, err := p.WriteTo(s.conn) // in one system call
+		s.passedOn(int(n), false, err)
 		if err != nil {
 			s.writeFailed(err)
 			return
@@ -115,7 +118,7 @@ func (s *session) deliver() {
 }
 
 // nextDelivery waits for the next bytes for conn; none are the FIN.
-func (s *session) nextDelivery() (p []byte, ok bool) {
+func (s *session) nextDelivery() (parts [][]byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.in.len() == 0 && !s.inEnded && !s.over {
@@ -123,7 +126,7 @@ func (s *session) nextDelivery() (p []byte, ok bool) {
 	}
 	if s.in.len() > 0 {
 		s.writing = true
-		return s.in.at(s.in.start), true
+		return s.in.parts(s.parts[:0]), true
 	}
 	return nil, s.inEnded
 }
@@ -174,18 +177,18 @@ func (s *session) writeFailed(err error) {
 		s.connFailed(err)
 	})
 	for {
-		p, ok := s.nextDelivery()
-		if !ok || p == nil {
+		parts, ok := s.nextDelivery()
+		if !ok || len(parts) == 0 {
 			return
 		}
-		s.discard(len(p))
+		s.discard()
 	}
 }
 
-func (s *session) discard(n int) {
+func (s *session) discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writing = false
-	s.in.drop(s.in.start + uint64(n))
+	s.in.clear()
 	s.changed.Broadcast()
 }
