@@ -36,3 +36,12 @@ var lockoutTable = table[Lockout]{keys: []key[Lockout]{
 	in("for", above0(duration), func(v *Lockout) *time.Duration { return &v.For },
 		"15m", "how long the client is turned away"),
 }}
+
+// ticketTable has nothing to set.
+var ticketTable = table[Ticket]{}
+
+func shortTicket(l *loader, _ *Ticket, _, arg Text) {
+	if arg.Value != "" {
+		l.faults.Errorf(arg.Pos, `ticket takes no argument; write "ticket" alone`)
+	}
+}

@@ -112,6 +112,11 @@ type Lockout struct {
 	For      time.Duration // 0 means 15 min
 }
 
+// Ticket gives users tickets for WebSockets.
+type Ticket struct {
+	Pos Pos
+}
+
 // Log writes an access log.
 type Log struct {
 	File Text // a path, "stdout" or "stderr"
@@ -151,6 +156,7 @@ func (*Websockify) Name() string { return "websockify" }
 func (*Reject) Name() string     { return "reject" }
 func (*Static) Name() string     { return "static" }
 func (*Auth) Name() string       { return "auth" }
+func (*Ticket) Name() string     { return "ticket" }
 func (*Log) Name() string        { return "log" }
 func (*Gzip) Name() string       { return "gzip" }
 func (*Limit) Name() string      { return "limit" }

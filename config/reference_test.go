@@ -23,7 +23,9 @@ func TestReference(t *testing.T) {
 		parts[o.name] = keyTable(o.table)
 	}
 	for _, v := range verbs {
-		parts["verb "+v.name] = keyTable(v.keys)
+		if len(v.keys.rows()) > 0 {
+			parts["verb "+v.name] = keyTable(v.keys)
+		}
 	}
 	parts["verbs"] = verbTable()
 	parts["ignored"] = quietTable("ignored")
@@ -73,7 +75,10 @@ func verbTable() string {
 	b.WriteString("| verb | written | does |\n|---|---|---|\n")
 	for _, v := range verbs {
 		written := fmt.Sprintf("`%s -> …` with %s", v.name, v.argument)
-		if v.optional {
+		switch {
+		case v.argument == "":
+			written = fmt.Sprintf("`%s`", v.name)
+		case v.optional:
 			written += fmt.Sprintf(", or `%s`", v.name)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, written, v.doc)

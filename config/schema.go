@@ -167,9 +167,12 @@ func targetSchema() schema {
 // verbTextRules are what can be told about the text of a target: verbs are
 // known ones, and have an argument if they need one.
 func verbTextRules() []schema {
-	all, some := "", ""
+	all, some, bare := "", "", ""
 	for _, v := range verbs {
 		all += "|" + v.name
+		if v.argument == "" {
+			bare += "|" + v.name
+		}
 		if !v.optional {
 			some += "|" + v.name
 		}
@@ -181,6 +184,7 @@ func verbTextRules() []schema {
 			"patternErrorMessage": "unknown verb; known are: " + strings.Join(verbNames(), ", "),
 		}},
 		{"not": schema{"type": "string", "pattern": `^\s*(` + some[1:] + `)\s*(->|:)?\s*$`}},
+		{"not": schema{"type": "string", "pattern": `^\s*(` + bare[1:] + `)\s*(->|:\s)\s*\S`}},
 	}
 }
 

@@ -134,5 +134,8 @@ func (t *table[T]) unknown(name string) string {
 			return message + "; " + hint
 		}
 	}
+	if len(t.keys) == 0 {
+		return message + "; there is nothing to set here"
+	}
 	return message + "; known here: " + strings.Join(t.names(), ", ")
 }

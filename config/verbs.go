@@ -49,6 +49,9 @@ var verbs = []verb{
 	define(verb{name: "auth", argument: "a password file",
 		doc: "asks for a user and password from an htpasswd file"},
 		Auth{}, &authTable, func(_ *loader, v *Auth, _, arg Text) { v.File = arg }),
+	define(verb{name: "ticket", role: answers, optional: true,
+		doc: "gives users of auth tickets for WebSockets"},
+		Ticket{}, &ticketTable, shortTicket),
 	define(verb{name: "log", argument: "a file",
 		doc: "writes an access log; stdout and stderr are no files"},
 		Log{}, &logTable, func(_ *loader, v *Log, _, arg Text) { v.File = arg }),
@@ -100,6 +103,8 @@ func setPos(v any, pos Pos) {
 	case *Proxy:
 		v.Pos = pos
 	case *Limit:
+		v.Pos = pos
+	case *Ticket:
 		v.Pos = pos
 	case *Gzip:
 		v.Pos = pos

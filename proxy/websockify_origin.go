@@ -12,32 +12,6 @@ import (
 // and passwords, and leaves it to the server to look at where the page is from
 // (RFC 6455, 10.2). Programs that are no browsers send no Origin.
 
-// origin is where a page is from, or a pattern for it.
-type origin struct {
-	scheme string // "" in a pattern: any
-	host   string // canonical; beginning with "." in a pattern: names below
-	port   string // "" is the scheme's own; in a pattern without a scheme: any
-}
-
-var defaultPorts = map[string]string{"http": "80", "https": "443"}
-
-// parseOrigin reads "scheme://host:port", where scheme and port may be missing.
-func parseOrigin(text string) (o origin, ok bool) {
-	rest := text
-	if scheme, after, found := strings.Cut(text, "://"); found {
-		o.scheme, rest = strings.ToLower(scheme), after
-	}
-	host, port, err := router.CanonicalHost(rest)
-	if err != nil || host == "" {
-		return origin{}, false
-	}
-	if port == defaultPorts[o.scheme] {
-		port = ""
-	}
-	o.host, o.port = host, port
-	return o, true
-}
-
 // CheckOrigin tells what is wrong with an entry of a websockify's origins:
 // "https://x.com", "https://x.com:8443", "x.com" for any scheme and port,
 // "*.x.com" for every name below, or "*" for all.
@@ -45,7 +19,7 @@ func CheckOrigin(pattern string) error {
 	if pattern == "*" || pattern == "null" {
 		return nil
 	}
-	if _, ok := parseOrigin(withoutStar(pattern)); !ok {
+	if _, ok := router.ParseOrigin(withoutStar(pattern)); !ok {
 		return fmt.Errorf("%q is no origin: write \"https://x.com\", \"x.com\" or \"*.x.com\"", pattern)
 	}
 	return nil
@@ -70,9 +44,9 @@ func originAllowed(r *http.Request, m *router.Match, patterns []string) bool {
 	if len(values) > 1 {
 		return false
 	}
-	o, ok := parseOrigin(values[0])
-	ok = ok && o.scheme != ""
-	if ok && ownOrigin(o, m) {
+	o, ok := router.ParseOrigin(values[0])
+	ok = ok && o.Scheme != ""
+	if ok && o.IsOf(m) {
 		return true
 	}
 	for _, p := range patterns {
@@ -83,33 +57,23 @@ func originAllowed(r *http.Request, m *router.Match, patterns []string) bool {
 	return false
 }
 
-// ownOrigin tells whether o is the host that the request is for. A page that
-// came over plain HTTP is not of a host that is asked over TLS, for anybody on
-// the way may have written it. The other way round it is: TLS may have ended at
-// a proxy before us.
-func ownOrigin(o origin, m *router.Match) bool {
-	own := m.Port
-	if m.TLS && own == "443" || !m.TLS && own == "80" {
-		own = ""
-	}
-	return o.host == m.Host && o.port == own && (o.scheme == "https" || o.scheme == "http" && !m.TLS)
-}
-
-func originMatches(o origin, pattern string) bool {
+// originMatches tells whether a pattern names o. In a pattern without a scheme
+// no port means any.
+func originMatches(o router.Origin, pattern string) bool {
 	plain := withoutStar(pattern)
-	p, ok := parseOrigin(plain)
+	p, ok := router.ParseOrigin(plain)
 	if !ok {
 		return false
 	}
 	if plain != pattern {
-		if !strings.HasSuffix(o.host, "."+p.host) {
+		if !strings.HasSuffix(o.Host, "."+p.Host) {
 			return false
 		}
-	} else if o.host != p.host {
+	} else if o.Host != p.Host {
 		return false
 	}
-	if p.scheme != "" {
-		return p.scheme == o.scheme && p.port == o.port
+	if p.Scheme != "" {
+		return p.Scheme == o.Scheme && p.Port == o.Port
 	}
-	return p.port == "" || p.port == o.port || o.port == "" && p.port == defaultPorts[o.scheme]
+	return p.Port == "" || p.Port == o.Port || o.Port == "" && p.Port == router.DefaultPorts[o.Scheme]
 }

@@ -40,6 +40,7 @@ type Match struct {
 	// verified, nil without one.
 	ClientCert *x509.Certificate
 
+	Ticket        string // of the query, which has it no more; "" for none
 	User          string // who auth let in, "" for nobody
 	Authorization string // the header that auth took from the request, for a further auth in the chain
 

@@ -26,7 +26,7 @@ import (
 	"httpmaster/internal/server"
 )
 
-var pages = []string{"reference.md", "from-http-master.md", "tls.md", "metrics.md", "admin.md"}
+var pages = []string{"reference.md", "from-http-master.md", "tls.md", "metrics.md", "admin.md", "tunnels.md"}
 
 // example is a fenced block of a page.
 var example = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")

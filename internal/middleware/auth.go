@@ -35,6 +35,7 @@ type Auth struct {
 	Users   *PasswordFile
 	Realm   string // "" means DefaultRealm
 	Lockout Lockout
+	Tickets *Tickets // taken on WebSocket handshakes; nil for none
 	Refuse  Refuse
 	Log     *slog.Logger
 	Next    router.Handler
@@ -45,6 +46,12 @@ type Auth struct {
 // Serve answers 401 unless the request has the password of a user, 429 to who
 // is locked out, and 503 while too many passwords are being checked.
 func (a *Auth) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
+	if user, ok := a.byTicket(r, m); ok {
+		r.Header.Del("Authorization")
+		m.User = user
+		a.Next.Serve(w, r, m)
+		return
+	}
 	credentials := r.Header.Get("Authorization")
 	if credentials == "" {
 		credentials = m.Authorization
@@ -65,6 +72,33 @@ func (a *Auth) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 		return
 	}
 	a.fail(w, r, m, user, err)
+}
+
+// byTicket gives the user whose ticket the request has.
+func (a *Auth) byTicket(r *http.Request, m *router.Match) (user string, ok bool) {
+	if m.Ticket == "" || a.Tickets == nil || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return "", false
+	}
+	g, ok := a.Tickets.redeem(m.Ticket)
+	m.Ticket = ""
+	hash, known := a.Users.passwords().users[g.user]
+	why := ""
+	switch {
+	case !ok:
+		why = "it has expired or was used"
+	case g.file != a.Users.name:
+		why = "it is for another password file"
+	case g.host != m.Host:
+		why = "it is for another host"
+	case !known || hash.text != g.hash:
+		why = "the user's password has changed"
+	case !sameOrigin(r, m):
+		why = "the page is of another origin"
+	default:
+		return g.user, true
+	}
+	a.Log.Info("ticket refused", "client", clientText(m), "rule", ruleText(m), "reason", why)
+	return "", false
 }
 
 // fail answers a request whose password is wrong or was not looked at.
@@ -104,18 +138,21 @@ func (a *Auth) logFailure(user string, m *router.Match) {
 	if len(user) > enough {
 		user = user[:enough] + "..."
 	}
-	rule := ""
-	if m.Rule != nil {
-		rule = m.Rule.String()
+	a.Log.Warn("auth failure", "client", clientText(m), "user", user, "rule", ruleText(m))
+}
+
+func ruleText(m *router.Match) string {
+	if m.Rule == nil {
+		return ""
 	}
-	client := "unix"
-	if m.Client.IsValid() {
-		client = m.Client.String()
+	return m.Rule.String()
+}
+
+func clientText(m *router.Match) string {
+	if !m.Client.IsValid() {
+		return "unix"
 	}
-	if a.Failures != nil {
-		a.Failures.Add(1)
-	}
-	a.Log.Warn("auth failure", "client", client, "user", user, "rule", rule)
+	return m.Client.String()
 }
 
 func isBasic(credentials string) bool {

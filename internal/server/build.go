@@ -62,6 +62,8 @@ type place struct {
 	route string
 	// guarded: a client got here only through auth or allow.
 	guarded bool
+	// auth is the one that a client has come through last; nil for none.
+	auth *config.Auth
 	// tally counts what comes through the innermost rule.
 	tally *tally
 }
@@ -147,16 +149,34 @@ func (b *builder) target(t *config.Target, at place, next router.Handler) router
 // chain composes elements from the last to the first, so that each holds the
 // one behind it.
 func (b *builder) chain(elements []*config.Target, at place, next router.Handler) router.Handler {
-	guarded := make([]bool, len(elements))
+	places := make([]place, len(elements))
 	for i, t := range elements {
-		guarded[i] = at.guarded
+		places[i] = at
 		at.guarded = at.guarded || guards(t)
+		if auth := authIn(t); auth != nil {
+			at.auth = auth
+		}
 	}
 	for i := len(elements) - 1; i >= 0; i-- {
-		at.guarded = guarded[i]
-		next = b.target(elements[i], at, next)
+		next = b.target(elements[i], places[i], next)
 	}
 	return next
+}
+
+// authIn gives the last auth that every client comes through which gets past t.
+func authIn(t *config.Target) *config.Auth {
+	if t == nil {
+		return nil
+	}
+	if auth, ok := t.Verb.(*config.Auth); ok {
+		return auth
+	}
+	for i := len(t.Chain) - 1; i >= 0; i-- {
+		if auth := authIn(t.Chain[i]); auth != nil {
+			return auth
+		}
+	}
+	return nil
 }
 
 // guards tells whether what stands behind t in a chain is reached only by

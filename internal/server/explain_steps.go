@@ -36,6 +36,12 @@ func (e *explainer) step(h router.Handler) router.Handler {
 	case *middleware.Auth:
 		e.auth(t)
 		return h.Next
+	case *middleware.Ticket:
+		a := Answer{By: "ticket", Line: t.Pos.Line, Status: http.StatusOK}
+		if e.r.Method != http.MethodPost {
+			a.Status, a.Reason = http.StatusMethodNotAllowed, "a ticket is asked for with POST"
+		}
+		e.answer(a)
 	case *middleware.AccessLog:
 		v := t.Verb.(*config.Log)
 		e.element(t, Passes, "writes a line to %s, in the format %s", v.File.Value, orElse(v.Type.Value, "combined"))

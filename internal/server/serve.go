@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"httpmaster/internal/middleware"
 	"httpmaster/proxy"
 	"httpmaster/router"
 )
@@ -76,6 +77,7 @@ func (p *port) admit(r *http.Request, m *router.Match) (status int, reason strin
 		return http.StatusBadRequest, err.Error()
 	}
 	m.Query = r.URL.RawQuery
+	middleware.TakeTicket(r, m)
 	m.TLS = r.TLS != nil
 	p.findClient(r, m)
 	proxy.CleanRequest(r, m.Trusted)

@@ -22,6 +22,7 @@ import (
 
 	"httpmaster/internal/front"
 	"httpmaster/internal/metrics"
+	"httpmaster/internal/middleware"
 	"httpmaster/internal/tunnel"
 )
 
@@ -41,6 +42,7 @@ type Server struct {
 	tunnels  tunnel.Registry
 	sessions *tunnel.Sessions
 	counts   tunnel.Counts
+	tickets  *middleware.Tickets
 	shared   *resources
 	metrics  func() http.Handler
 	front    front.Counts
@@ -56,7 +58,7 @@ type Server struct {
 
 // New makes a server that listens nowhere yet. It tells log what happens.
 func New(log *slog.Logger) *Server {
-	s := &Server{log: log, sessions: tunnel.NewSessions(), shared: newResources(log), listeners: make(map[string]*listener)}
+	s := &Server{log: log, sessions: tunnel.NewSessions(), tickets: middleware.NewTickets(), shared: newResources(log), listeners: make(map[string]*listener)}
 	s.history.started = time.Now()
 	s.metrics = sync.OnceValue(func() http.Handler { return metrics.Handler(s.Status, log) })
 	return s

@@ -10,6 +10,19 @@ import (
 )
 
 func (b *builder) auth(v *config.Auth, at place, next router.Handler) router.Handler {
+	users := b.passwords(v)
+	if users == nil {
+		return next
+	}
+	return &middleware.Auth{
+		Users: users, Realm: v.Realm.Value, Lockout: lockout(v.Lockout), Tickets: b.server.tickets,
+		Refuse: at.errors.Write, Failures: &at.tally.authFailures, Log: b.server.log, Next: next,
+	}
+}
+
+// passwords opens the password file of v. It is nil when that cannot be used,
+// and the fault is reported.
+func (b *builder) passwords(v *config.Auth) *middleware.PasswordFile {
 	file := b.cfg.Resolve(v.File.Value)
 	users, release, err := b.server.shared.passwords.get(file, func() (*middleware.PasswordFile, error) {
 		return middleware.OpenPasswordFile(file, b.server.log)
@@ -20,12 +33,22 @@ func (b *builder) auth(v *config.Auth, at place, next router.Handler) router.Han
 	}
 	if err != nil {
 		b.faults.Errorf(v.File.Pos, "auth: %v", err)
+		return nil
+	}
+	return users
+}
+
+// ticket gives tickets to the users of the auth before it.
+func (b *builder) ticket(v *config.Ticket, at place, next router.Handler) router.Handler {
+	if at.auth == nil {
+		b.faults.Errorf(v.Pos, "ticket: nobody is known here who could get one; put `auth` before it, as in [\"auth -> passwd\", ticket]")
 		return next
 	}
-	return &middleware.Auth{
-		Users: users, Realm: v.Realm.Value, Lockout: lockout(v.Lockout),
-		Refuse: at.errors.Write, Failures: &at.tally.authFailures, Log: b.server.log, Next: next,
+	users := b.passwords(at.auth)
+	if users == nil {
+		return next
 	}
+	return &middleware.Ticket{Users: users, Tickets: b.server.tickets, Refuse: at.errors.Write}
 }
 
 // lockout fills in what the config leaves out.

@@ -25,6 +25,8 @@ func (b *builder) verb(t *config.Target, at place, next router.Handler) router.H
 		return b.static(v, at, next)
 	case *config.Auth:
 		return b.auth(v, at, next)
+	case *config.Ticket:
+		return b.ticket(v, at, next)
 	case *config.Log:
 		return b.accessLog(v, next)
 	case *config.Gzip:
