@@ -70,6 +70,9 @@ func nextAttempt(in time.Duration) string {
 // traffic says what the tunnel has carried.
 func (l *live) traffic() string {
 	parts := []string{size(l.meter.Received.Load()) + " down", size(l.meter.Sent.Load()) + " up"}
+	if d := time.Duration(l.meter.RoundTrip.Load()); d > 0 {
+		parts = append(parts, "round trip "+d.Round(100*time.Microsecond).String())
+	}
 	if n := l.meter.Resumes.Load(); n > 0 {
 		parts = append(parts, "resumed "+times(n))
 	}

@@ -29,7 +29,10 @@ type attachment struct {
 	last  bool        // everything has been sent, and the peer is to answer with a Close frame
 }
 
-func newAttachment(s *session, ws *Conn) *attachment { return &attachment{session: s, ws: ws} }
+func newAttachment(s *session, ws *Conn) *attachment {
+	ws.meter = s.meter
+	return &attachment{session: s, ws: ws}
+}
 
 var (
 	errReplaced = errors.New("the client has come back over another connection")

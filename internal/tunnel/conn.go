@@ -27,11 +27,13 @@ type Conn struct {
 	frames   frames
 	received atomic.Int64 // bytes read, control frames included
 	waiting  atomic.Bool  // fill waits for the peer
+	meter    *Meter       // is told the round-trip time; set before the first read
 
 	mu       sync.Mutex
 	changed  sync.Cond      // on mu: writing ended, queued was taken, or err was set
 	writing  bool           // somebody is writing to conn, and will write queued
 	queued   []byte         // whole control frames
+	pinged   time.Time      // when the ping was sent that is not answered yet
 	closed   bool           // the last frame of queued, or that was written, is a Close
 	err      error          // why nothing can be written any more
 	flushers sync.WaitGroup // goroutines that write queued
@@ -42,7 +44,7 @@ type Conn struct {
 func newConn(conn net.Conn, early []byte, client bool, subprotocol string) *Conn {
 	c := &Conn{
 		conn: conn, client: client, subprotocol: subprotocol, closeWait: closeWait, lingerWait: lingerWait,
-		in: newSource(conn, early), frames: frames{masked: !client},
+		in: newSource(conn, early), frames: frames{masked: !client}, meter: new(Meter),
 	}
 	c.changed.L = &c.mu
 	return c
@@ -79,6 +81,8 @@ func (c *Conn) next() (p piece, ok bool, err error) {
 		switch p.op {
 		case opPing:
 			c.queue(opPong, p.payload)
+		case opPong:
+			c.ponged()
 		case opClose:
 			return piece{}, false, c.takeClose(p.payload)
 		}

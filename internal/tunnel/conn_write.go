@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"net"
+	"time"
 )
 
 // maxQueued bounds the control frames that wait for a peer that does not read.
@@ -14,7 +15,19 @@ func (c *Conn) ping() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queued) < maxQueued {
+		c.pinged = time.Now()
 		c.enqueue(opPing, nil)
+	}
+}
+
+// ponged is called when the peer has answered a ping. Only the latest one need
+// be answered (RFC 6455, 5.5.3), and a pong can come without any.
+func (c *Conn) ponged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.pinged.IsZero() {
+		c.meter.RoundTrip.Store(int64(time.Since(c.pinged)))
+		c.pinged = time.Time{}
 	}
 }
 

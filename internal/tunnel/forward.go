@@ -63,6 +63,9 @@ func (e *AwayError) Unwrap() error { return e.Err }
 // other than Ping are those of the whole tunnel.
 func Forward(ctx context.Context, ws *Conn, conn net.Conn, opts Options, back Reconnect) (Stats, error) {
 	if !ws.CanResume() {
+		if opts.Ping > 0 {
+			ws.ping() // the round-trip time is to be known before the first interval has passed
+		}
 		return Join(ctx, ws, conn, opts)
 	}
 	if back.first == 0 {
@@ -227,6 +230,9 @@ func (f *forwarder) welcome(ws *Conn, attempt uint32) (*attachment, error) {
 	})
 	if !ok {
 		return nil, &ResetError{resetUnknown, "the server has lost count of what it received"}
+	}
+	if f.opts.Ping > 0 {
+		ws.ping()
 	}
 	return a, nil
 }

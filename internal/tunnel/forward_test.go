@@ -66,3 +66,37 @@ func TestStoppedWhileAway(t *testing.T) {
 		t.Error("for the target it looks as if the client had sent everything")
 	}
 }
+
+// The time of a round trip is known soon after the start, with servers of
+// sessions and with others.
+func TestRoundTrip(t *testing.T) {
+	sessions := serveSessions(t, time.Hour)
+	sessions.offer(t, "/a")
+	for name, dial := range map[string]func() (*Conn, error){
+		"session": func() (*Conn, error) { return new(Dialer).DialSession(t.Context(), sessions.url+"/a") },
+		"plain":   func() (*Conn, error) { return new(Dialer).Dial(t.Context(), serve(t, Options{}).url) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ws, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			near, far := tcpPair(t)
+			defer far.Close()
+			var meter Meter
+			ctx, stop := context.WithCancelCause(t.Context())
+			ended := make(chan result, 1)
+			go func() {
+				stats, err := Forward(ctx, ws, near, Options{Ping: time.Hour, Meter: &meter}, Reconnect{})
+				ended <- result{stats, err}
+			}()
+			for end := time.Now().Add(time.Minute); meter.RoundTrip.Load() == 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("no time of a round trip")
+				}
+			}
+			stop(errors.New("the test is over"))
+			await(t, ended, "client")
+		})
+	}
+}

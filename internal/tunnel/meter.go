@@ -8,6 +8,9 @@ type Meter struct {
 	Received atomic.Int64 // bytes that came from the client and went to the target
 	Sent     atomic.Int64 // bytes that came from the target and went to the client
 	Resumes  atomic.Int64 // how often the client has come back
+	// RoundTrip is the time between the latest ping and its answer, in
+	// nanoseconds; 0 before the first.
+	RoundTrip atomic.Int64
 
 	// Totals counts the same for all tunnels of a kind; nil for nobody.
 	Totals *Totals

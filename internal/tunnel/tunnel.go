@@ -125,6 +125,7 @@ type joined struct {
 // the peer gave another.
 func Join(ctx context.Context, ws *Conn, conn net.Conn, opts Options) (Stats, error) {
 	t := &joined{ws: ws, conn: conn, opts: opts, drain: drainWait, meter: opts.meter()}
+	ws.meter = t.meter
 	if ws.subprotocol == protocolBase64 {
 		t.text = new(base64Reader)
 	}
