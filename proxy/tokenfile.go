@@ -156,18 +156,24 @@ func (h *Websockify) token(m *router.Match) (string, error) {
 	return query.Get("token"), nil
 }
 
-// hideToken keeps the token out of access logs. One that is not in the URI as
-// it is takes all of the URI with it.
-func (h *Websockify) hideToken(r *http.Request, m *router.Match) {
-	if h.Tokens == nil {
-		return
+// hideSecrets keeps the token and the query, where other secrets may be, out of
+// access logs. A token that is not in the path as it is takes all of it with it.
+func (h *Websockify) hideSecrets(r *http.Request, m *router.Match) {
+	path, _, query := strings.Cut(r.RequestURI, "?")
+	if h.Tokens != nil {
+		token, err := h.token(m)
+		switch {
+		case err == nil && token == "":
+		case err == nil && strings.Contains(r.RequestURI, token):
+			path = strings.ReplaceAll(path, token, "***")
+		default:
+			path, query = "/***", false
+		}
 	}
-	token, err := h.token(m)
-	switch {
-	case err == nil && token == "":
-	case err == nil && strings.Contains(r.RequestURI, token):
-		m.LogURI = strings.ReplaceAll(r.RequestURI, token, "***")
-	default:
-		m.LogURI = "/***"
+	if query {
+		path += "?***"
+	}
+	if path != r.RequestURI {
+		m.LogURI = path
 	}
 }

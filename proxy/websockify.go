@@ -59,7 +59,7 @@ type Websockify struct {
 // Serve answers r with a tunnel or an error, and returns when the tunnel has
 // ended.
 func (h *Websockify) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
-	h.hideToken(r, m)
+	h.hideSecrets(r, m)
 	to, err := h.target(m)
 	if unfit := h.check(r, m); unfit != nil {
 		err = unfit

@@ -151,6 +151,15 @@ func webSocketURL(location string) string {
 	return clean(u.Redacted())
 }
 
+// shown is u without what may let somebody in: the password and the query.
+func shown(u *url.URL) string {
+	without := *u
+	if without.RawQuery != "" {
+		without.RawQuery = "***"
+	}
+	return without.Redacted()
+}
+
 // withUser is u with words in the place of user and password.
 func withUser(u *url.URL) string {
 	example := *u

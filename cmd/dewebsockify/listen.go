@@ -47,7 +47,7 @@ func serve(ctx context.Context, clients []*client, listeners []net.Listener) {
 		if tcp, ok := listeners[i].Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 			c.log.Printf("warning: everyone who can reach %s can use the tunnel", c.listen)
 		}
-		c.log.Printf("listening on %s, forwarding to %s", c.listen, c.url.Redacted())
+		c.log.Printf("listening on %s, forwarding to %s", c.listen, shown(c.url))
 		if len(clients) > 1 {
 			c.log.SetPrefix(c.log.Prefix() + c.listen + ": ")
 		}

@@ -186,7 +186,7 @@ func printStatus(clients []*client, now time.Time) {
 		if from == "" {
 			from = "stdin"
 		}
-		for _, line := range c.tunnels.report(from+" to "+c.url.Redacted(), now) {
+		for _, line := range c.tunnels.report(from+" to "+shown(c.url), now) {
 			fmt.Fprintf(c.log.Writer(), "dewebsockify: %s\n", line)
 		}
 	}

@@ -73,6 +73,23 @@ func (h *plainHandler) WithGroup(name string) slog.Handler {
 	return &plainHandler{shared: h.shared, level: h.level, attrs: h.attrs.WithGroup(name)}
 }
 
+// newLog makes the process's own log.
+func newLog(cfg *config.Config, out io.Writer, level slog.Level) *slog.Logger {
+	if cfg.Modules.AppLog.Type.Value == "json" {
+		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
+	}
+	return slog.New(newPlainHandler(out, level))
+}
+
+// readable makes text of what JSON would have in its parts: durations would be
+// nanoseconds, addresses objects.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if text, ok := a.Value.Any().(fmt.Stringer); ok && a.Value.Kind() != slog.KindTime && a.Key != slog.LevelKey {
+		a.Value = slog.StringValue(text.String())
+	}
+	return a
+}
+
 // logOutput gives where the process's own log goes, and how to close it.
 func logOutput(cfg *config.Config, stderr io.Writer) (io.Writer, func(), error) {
 	name := cfg.Modules.AppLog.File.Value

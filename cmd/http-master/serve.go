@@ -69,7 +69,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	if o.silent || cfg.Silent {
 		level = slog.LevelWarn
 	}
-	log := slog.New(newPlainHandler(out, level))
+	log := newLog(cfg, out, level)
 
 	// Before the ports open: from here on a signal is ours to answer.
 	signals := catchSignals()

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,9 @@ func (a *AccessLog) Serve(w http.ResponseWriter, r *http.Request, m *router.Matc
 		proto:   r.Proto,
 		referer: r.Header.Get("Referer"),
 		agent:   r.Header.Get("User-Agent"),
+	}
+	if r.Header["Upgrade"] != nil { // it may be refused before it is known to be a tunnel
+		e.entry.uri = withoutQuery(e.entry.uri)
 	}
 	finished := false
 	defer func() {
@@ -120,6 +124,16 @@ func (e *exchange) write() {
 	}
 	e.line = e.entry.appendTo(e.line[:0], e.log.Format)
 	e.log.File.WriteLine(e.line)
+}
+
+// withoutQuery is the URI of a tunnel as the log has it: browsers can send no
+// header with a WebSocket, so what lets somebody in often stands in the query.
+func withoutQuery(uri string) string {
+	path, _, query := strings.Cut(uri, "?")
+	if query {
+		path += "?***"
+	}
+	return path
 }
 
 func (e *exchange) release() {

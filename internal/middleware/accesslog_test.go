@@ -149,7 +149,7 @@ func TestAccessLogOfTunnel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	send(t, conn, "GET /tunnel", "Connection: Upgrade", "Upgrade: echo")
+	send(t, conn, "GET /tunnel?ticket=s3cret", "Connection: Upgrade", "Upgrade: echo")
 	br := bufio.NewReader(conn)
 	if _, err := http.ReadResponse(br, nil); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestAccessLogOfTunnel(t *testing.T) {
 	if _, err := br.ReadByte(); err != nil { // the tunnel stands
 		t.Fatal(err)
 	}
-	const both = `{[],"client":"127.0.0.1","user":"","host":"a.com","method":"GET","uri":"/tunnel","proto":"HTTP/1.1","status":101,"bytes":`
+	const both = `{[],"client":"127.0.0.1","user":"","host":"a.com","method":"GET","uri":"/tunnel?***","proto":"HTTP/1.1","status":101,"bytes":`
 	const end = `,"ms":N,"firstByteMs":N,"referer":"","userAgent":"","rule":0,"tunnel":`
 	open := both + "0" + end + `"open"}` + "\n"
 	l.want(t, open)

@@ -1,6 +1,12 @@
 package tunnel
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -70,5 +76,29 @@ func TestRegistryNumbersTunnels(t *testing.T) {
 	removeFirst()
 	if r.Find(1) != nil || totals.Ended.Load() != 1 {
 		t.Error("the first is still there")
+	}
+}
+
+// TestLogHasNoTokens: who reads the log must not be able to resume a session.
+func TestLogHasNoTokens(t *testing.T) {
+	s := serveSessions(t, time.Minute)
+	var log bytes.Buffer
+	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	id, secret, ended := lostSession(t, s, "/a")
+	next, err := tryResume(t, s, "/a", "", message{session: id, token: secret, attempt: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stop(errors.New("the end"))
+	<-ended
+	if !strings.Contains(log.String(), "tunnel resumed") {
+		t.Fatalf("the log is %s", &log)
+	}
+	for _, b := range [][]byte{id[:], secret[:], next.token[:]} {
+		for _, text := range []string{hex.EncodeToString(b), base64.RawStdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), fmt.Sprint(b), string(b)} {
+			if strings.Contains(log.String(), text) {
+				t.Errorf("the log has %q: %s", text, &log)
+			}
+		}
 	}
 }
