@@ -157,10 +157,15 @@ func (f *LogFile) wait(signal <-chan struct{}, timeout <-chan time.Time) bool {
 }
 
 // flush writes all that waits, and says whether that worked. What did not is
-// kept, and goes first the next time.
+// kept, and goes first the next time. Under load it may go on for long, so the
+// file's name is followed before each batch.
 func (f *LogFile) flush() bool {
-	err := f.followName()
-	for f.take() {
+	var err error
+	for {
+		err = f.followName()
+		if !f.take() {
+			break
+		}
 		n, writeErr := f.out.Write(f.batch)
 		f.batch = f.batch[n:]
 		if writeErr != nil {

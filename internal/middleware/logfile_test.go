@@ -3,11 +3,8 @@ package middleware
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -255,87 +252,4 @@ func TestLogFileThatTakesNothing(t *testing.T) {
 		t.Errorf("logged %q, want %q", logged, want)
 	}
 	r.Close()
-}
-
-// TestLogrotate has the real one rotate while many write.
-func TestLogrotate(t *testing.T) {
-	program, err := exec.LookPath("logrotate")
-	if err != nil {
-		program = "/usr/sbin/logrotate"
-		if _, err := os.Stat(program); err != nil {
-			missing(t, "logrotate")
-		}
-	}
-	for _, mode := range []string{"create", "nocreate"} {
-		t.Run(mode, func(t *testing.T) { rotateUnderLoad(t, program, mode) })
-	}
-}
-
-func rotateUnderLoad(t *testing.T, program, mode string) {
-	const writers, rotations = 20, 4
-	dir := t.TempDir()
-	name := filepath.Join(dir, "log")
-	config := filepath.Join(dir, "rotate.conf")
-	if err := os.WriteFile(config, []byte(name+" {\n rotate 10\n missingok\n "+mode+"\n}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, f, logged := openLog(t, name)
-	var load sync.WaitGroup
-	var enough atomic.Bool
-	var total atomic.Int32
-	progress := make(chan struct{}, 1)
-	padding := strings.Repeat("x", 500)
-	for w := range writers {
-		load.Go(func() {
-			for i := 0; !enough.Load() || i < 50; i++ {
-				f.WriteLine(fmt.Appendf(nil, "%d-%d-%s\n", w, i, padding))
-				if total.Add(1)%300 == 0 {
-					notify(progress)
-				}
-			}
-		})
-	}
-	for range rotations {
-		<-progress // perhaps of before the last rotation
-		<-progress
-		if out, err := exec.Command(program, "-f", "-s", dir+"/state", config).CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	}
-	enough.Store(true)
-	load.Wait()
-	closeLog(t, f)
-
-	parts, err := filepath.Glob(name + "*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, used := make(map[string]bool), 0
-	for _, part := range parts {
-		content, err := os.ReadFile(part)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for line := range strings.Lines(string(content)) {
-			n++
-			if lines[line] || !strings.HasSuffix(line, "-"+padding+"\n") {
-				t.Fatalf("a line is doubled or damaged: %.20q", line)
-			}
-			lines[line] = true
-		}
-		t.Logf("%s: %d lines", filepath.Base(part), n)
-		if n > 0 {
-			used++
-		}
-	}
-	if used < 2 {
-		t.Errorf("all lines are in one file of %v", parts)
-	}
-	if len(lines) != int(total.Load()) {
-		t.Errorf("%d lines of %d are there", len(lines), total.Load())
-	}
-	if logged.String() != "" {
-		t.Errorf("trouble: %s", logged)
-	}
 }
