@@ -233,12 +233,17 @@ func (r *raw) answerHandshake() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.send([]byte(answer(request)))
+}
+
+// answer is what a server says to switch protocols.
+func answer(request *http.Request) string {
 	const magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	sum := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + magic))
-	r.send([]byte(strings.Join([]string{
+	return strings.Join([]string{
 		"HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
 		"Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]), "", "",
-	}, "\r\n")))
+	}, "\r\n")
 }
 
 // limit makes a test that would hang fail.

@@ -100,7 +100,7 @@ func TestFloodOfPingsWaits(t *testing.T) {
 			n := 0
 			for range 3 * maxQueued / len(payload) {
 				c.queue(opPong, payload)
-				if c.brokenBy() != nil {
+				if failedWrites(c) != nil {
 					break
 				}
 				n++
@@ -117,8 +117,8 @@ func TestFloodOfPingsWaits(t *testing.T) {
 	})
 }
 
-// brokenBy is why nothing can be written any more.
-func (c *Conn) brokenBy() error {
+// failedWrites is why nothing can be written any more.
+func failedWrites(c *Conn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err

@@ -2,8 +2,11 @@ package tunnel
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"nhooyr.io/websocket"
@@ -26,6 +29,47 @@ func TestManyBytesBehindTheHandshake(t *testing.T) {
 	sent := noise(100_000)
 	dialRaw(t, s.url, append(frameHeader(final|opBinary, uint64(len(sent))), sent...))
 	expect(t, s.target, sent)
+}
+
+// What a server sends right behind its answer, in the same segment or record, is
+// in net/http's buffer by then.
+func TestBytesBehindTheAnswer(t *testing.T) {
+	for _, scheme := range []string{"ws", "wss"} {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			behind := append(single(opBinary, "early ").bytes(false), single(opText, "bird").bytes(false)...)
+			_, _ = conn.Write(append([]byte(answer(r)), behind...))
+			_, _ = io.Copy(io.Discard, conn)
+		}))
+		d := new(Dialer)
+		if scheme == "wss" {
+			server.StartTLS()
+			d.TLS = server.Client().Transport.(*http.Transport).TLSClientConfig
+		} else {
+			server.Start()
+		}
+		ws, err := d.Dial(t.Context(), scheme+"://"+server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		near, far := tcpPair(t)
+		ctx, stop := context.WithCancel(t.Context())
+		joined := make(chan struct{})
+		go func() {
+			defer close(joined)
+			_, _ = Join(ctx, ws, near, Options{})
+		}()
+		expect(t, far, []byte("early bird"))
+		stop()
+		_ = far.Close()
+		<-joined
+		server.Close()
+	}
 }
 
 func TestFramesTakenAsBytes(t *testing.T) {

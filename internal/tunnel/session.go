@@ -82,7 +82,7 @@ func newSession(conn net.Conn, opts Options) *session {
 func (s *session) start() {
 	s.reading.Go(s.read)
 	s.pumps.Go(s.deliver)
-	s.unwatch = watchLimits(s.opts, s.moved.Load, s.finish)
+	s.unwatch = watchLimits(s.opts, s.moved.Load, func(e ending) { s.finish(e) })
 }
 
 // close ends conn once the session is over and has no attachment, and waits for
@@ -118,16 +118,17 @@ func (s *session) close() Stats {
 	return stats
 }
 
-// finish makes the session over. The first reason given is the one that counts.
-func (s *session) finish(e ending) {
+// finish makes the session over. The first reason given is the one that counts;
+// it reports whether this is.
+func (s *session) finish(e ending) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finishLocked(e)
+	return s.finishLocked(e)
 }
 
-func (s *session) finishLocked(e ending) {
+func (s *session) finishLocked(e ending) (first bool) {
 	if s.over {
-		return
+		return false
 	}
 	s.over, s.end = true, e
 	close(s.ending)
@@ -135,6 +136,7 @@ func (s *session) finishLocked(e ending) {
 	if s.attached != nil {
 		s.attached.boundEnd()
 	}
+	return true
 }
 
 // complete says whether both ends have everything of each other, for certain.

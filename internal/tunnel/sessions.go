@@ -82,23 +82,19 @@ func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening)
 	r.known[s.id] = s
 	r.mu.Unlock()
 
+	defer context.AfterFunc(ctx, func() {
+		if !s.finish(ending{code: closeGoingAway, reason: context.Cause(ctx).Error()}) {
+			s.abort() // closing can take a while; whoever wants the tunnel gone now need not wait
+		}
+	})()
 	s.start()
 	a := newAttachment(s.session, ws)
-	var first sync.WaitGroup
 	if s.attach(a, func() bool { s.welcome(a); return true }) {
-		first.Go(func() { r.carry(s, a) })
+		r.carry(s, a)
 	}
-	select {
-	case <-s.ending:
-		// Closing can take a while; whoever wants the tunnel gone now need not wait.
-		stop := context.AfterFunc(ctx, s.abort)
-		defer stop()
-	case <-ctx.Done():
-		s.finish(ending{code: closeGoingAway, reason: context.Cause(ctx).Error()})
-	}
+	<-s.ending
 	r.forget(s)
 	stats := s.close()
-	first.Wait()
 	return stats, s.end.err
 }
 

@@ -50,7 +50,7 @@ func (r *Sessions) find(ws *Conn, m message, q Resuming) (*hosted, *attachment, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.tokens.accept(m.token):
+	case s.over, !s.tokens.accept(m.token):
 		return nil, nil, errUnknown
 	case m.attempt <= s.attempt:
 		return nil, nil, errStale
