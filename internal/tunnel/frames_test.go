@@ -2,7 +2,6 @@ package tunnel
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -35,6 +34,7 @@ func TestManyBytesBehindTheHandshake(t *testing.T) {
 // in net/http's buffer by then.
 func TestBytesBehindTheAnswer(t *testing.T) {
 	for _, scheme := range []string{"ws", "wss"} {
+		arrived := make(chan struct{})
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
@@ -44,7 +44,7 @@ func TestBytesBehindTheAnswer(t *testing.T) {
 			defer conn.Close()
 			behind := append(single(opBinary, "early ").bytes(false), single(opText, "bird").bytes(false)...)
 			_, _ = conn.Write(append([]byte(answer(r)), behind...))
-			_, _ = io.Copy(io.Discard, conn)
+			<-arrived
 		}))
 		d := new(Dialer)
 		if scheme == "wss" {
@@ -58,14 +58,13 @@ func TestBytesBehindTheAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		near, far := tcpPair(t)
-		ctx, stop := context.WithCancel(t.Context())
 		joined := make(chan struct{})
 		go func() {
 			defer close(joined)
-			_, _ = Join(ctx, ws, near, Options{})
+			_, _ = Join(t.Context(), ws, near, Options{})
 		}()
 		expect(t, far, []byte("early bird"))
-		stop()
+		close(arrived)
 		_ = far.Close()
 		<-joined
 		server.Close()
