@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -64,7 +65,7 @@ func nextAttempt(in time.Duration) string {
 	if in <= 0 {
 		return ", trying now"
 	}
-	return fmt.Sprintf(", next attempt in %.0f s", in.Seconds()+0.5)
+	return fmt.Sprintf(", next attempt in %.0f s", math.Ceil(in.Seconds()))
 }
 
 // traffic says what the tunnel has carried.
@@ -128,7 +129,11 @@ func span(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%.0f s", d.Seconds())
 	}
-	return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+	text := d.Round(time.Second).String()
+	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
+		return minutes + "m"
+	}
+	return text
 }
 
 // size is a number of bytes as people read it.
