@@ -61,6 +61,7 @@ type Config struct {
 	ProxyTimeout       time.Duration // client side idle time; 0 means the default
 	ProxyTargetTimeout time.Duration // upstream side idle time; 0 means the default
 	TrustedProxies     []netip.Prefix
+	Limits             Limits
 }
 
 // Modules holds the services that belong to the process, not to one port.
@@ -134,6 +135,8 @@ type Port struct {
 	ProxyTargetTimeout time.Duration
 	AllowEncodedSlash  bool // allowEncodedSlash: %2F in a path is kept, not refused
 	KeepOddHeaders     bool // keepOddHeaders: header names outside [A-Za-z0-9-] are forwarded
+	Limits             Limits
+	SSH                Text // where connections that speak SSH go; empty means none are looked for
 }
 
 // SSL is a port's ssl entry.

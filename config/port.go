@@ -42,6 +42,10 @@ var portTable = table[Port]{
 			"false", "let %2F in a path through instead of answering 400"),
 		in("keepOddHeaders", boolean, func(p *Port) *bool { return &p.KeepOddHeaders },
 			"false", "forward headers whose names have more than letters, digits and hyphens"),
+		in("limits", limits, func(p *Port) *Limits { return &p.Limits },
+			"the config's", "what connections of clients may be, and how slow"),
+		in("ssh", text, func(p *Port) *Text { return &p.SSH },
+			"none", "port or address of an SSH server for connections that speak SSH instead of HTTP or TLS"),
 	},
 	stray: func(name string) string {
 		if !isBareWord(name) {

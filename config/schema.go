@@ -40,6 +40,7 @@ func objects() []namedTable {
 		{"letsencrypt", &letsEncryptTable},
 		{"metrics", &metricsTable},
 		{"agentSettings", &agentTable},
+		{"limits", &limitsTable},
 		{"portEntry", &portTable},
 		{"ssl", &sslTable},
 		{"SNI", &pairTable},

@@ -6,9 +6,13 @@ import (
 	"time"
 )
 
-// defaultIdle is how long either side may do nothing while it is its turn:
-// the two minutes that http-master's users know from Node.
-const defaultIdle = 2 * time.Minute
+// How long either side may do nothing while it is its turn. An upstream has the
+// two minutes that http-master's users know from Node; a client could keep a
+// connection busy with nothing for as long.
+const (
+	defaultClientIdle   = time.Minute
+	defaultUpstreamIdle = 2 * time.Minute
+)
 
 // errUpstreamIdle is the cause of cancelling a request whose upstream did
 // nothing for too long.

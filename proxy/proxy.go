@@ -27,7 +27,7 @@ type Proxy struct {
 
 	// ClientIdle is how long a client may take for each step: to send more
 	// of its body while that is waited for, or to take more of the response.
-	// 0 means 2 minutes.
+	// 0 means 1 minute.
 	ClientIdle time.Duration
 	// UpstreamIdle is how long the upstream may take for each step: to begin
 	// its response, or to go on with it. A stream that is silent for longer
@@ -73,8 +73,8 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	x.ctx = ctx
-	x.client = clientSide{http.NewResponseController(w), orDefault(p.ClientIdle, defaultIdle), r.ProtoMajor >= 2}
-	x.watch = newWatchdog(orDefault(p.UpstreamIdle, defaultIdle), func() { cancel(errUpstreamIdle) })
+	x.client = clientSide{http.NewResponseController(w), orDefault(p.ClientIdle, defaultClientIdle), r.ProtoMajor >= 2}
+	x.watch = newWatchdog(orDefault(p.UpstreamIdle, defaultUpstreamIdle), func() { cancel(errUpstreamIdle) })
 	defer x.watch.rest()
 	x.body = newRequestBody(r, &x.client, x.watch, p.MaxBody)
 	defer func() { x.body.finish() }() // the one of the last try

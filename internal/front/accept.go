@@ -39,7 +39,7 @@ func (l *Listener) acceptFailed(err error, pause *backOff) {
 		pause.noted = time.Now()
 		l.log.Error("cannot accept a connection, will go on trying", "port", l.name, "err", err, "idleClosed", closed)
 	}
-	pause.wait(l.stop)
+	pause.wait(l.context.Done())
 }
 
 // shed closes the connections that have been idle longest, an eighth of those

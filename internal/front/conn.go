@@ -11,8 +11,9 @@ import (
 type conn struct {
 	net.Conn
 	l      *Listener
-	client netip.Addr // as it is counted; not valid where it is not
-	served atomic.Bool
+	client netip.Addr  // as it is counted; not valid where it is not
+	early  []byte      // read already, and not given out
+	served atomic.Bool // somebody else's to end
 	done   atomic.Bool
 	idle   atomic.Int64 // since when, in nanoseconds of Unix time; 0 while it is not
 }
@@ -41,5 +42,10 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
-// Socket gives the socket itself.
-func (c *conn) Socket() net.Conn { return c.Conn }
+// Socket gives the socket itself, or nil while some of its bytes are here.
+func (c *conn) Socket() net.Conn {
+	if len(c.early) > 0 {
+		return nil
+	}
+	return c.Conn
+}

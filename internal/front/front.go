@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -23,6 +24,9 @@ type Settings struct {
 	// Uncounted are clients for whom MaxPerAddress does not hold.
 	Uncounted func(netip.Addr) bool
 
+	SSH   SSH           // takes what speaks SSH; nil: nothing is expected to
+	Sniff time.Duration // for the first bytes, where SSH is set
+
 	Handshake time.Duration // for TLS
 	Guard     guard.Limits
 }
@@ -44,7 +48,9 @@ type Listener struct {
 	feed     atomic.Pointer[Feed]
 	working  sync.WaitGroup // connections before they are given to a Feed
 
-	stop    chan struct{} // closed by Close
+	context context.Context // ends with Close
+	stop    context.CancelFunc
+
 	mu      sync.Mutex
 	open    map[*conn]struct{}
 	clients map[netip.Addr]int // open connections, of those that are counted
@@ -55,9 +61,10 @@ type Listener struct {
 // New makes a Listener that takes connections from socket once Run is called.
 // settings gives the present ones; name is the port's, for the log.
 func New(socket net.Listener, name string, settings func() *Settings, log *slog.Logger, counts *Counts) *Listener {
+	ctx, stop := context.WithCancel(context.Background())
 	return &Listener{
+		context: ctx, stop: stop,
 		socket: socket, name: name, settings: settings, log: log, counts: counts,
-		stop:    make(chan struct{}),
 		open:    make(map[*conn]struct{}),
 		clients: make(map[netip.Addr]int),
 	}
@@ -67,7 +74,7 @@ func New(socket net.Listener, name string, settings func() *Settings, log *slog.
 // server yet. The server's own are the server's to end. It is called once.
 func (l *Listener) Close() error {
 	l.mu.Lock()
-	close(l.stop)
+	l.stop()
 	for c := range l.open {
 		if !c.served.Load() {
 			_ = c.Conn.Close()
@@ -77,8 +84,8 @@ func (l *Listener) Close() error {
 	return l.socket.Close()
 }
 
-// Run accepts connections until Close, and returns when none of them is
-// waiting for a server any more.
+// Run accepts connections until Close, and returns when none of them is waiting
+// for a server any more and those of SSH have ended.
 func (l *Listener) Run() {
 	var pause backOff
 	for {
@@ -97,12 +104,7 @@ func (l *Listener) Run() {
 }
 
 func (l *Listener) isClosed() bool {
-	select {
-	case <-l.stop:
-		return true
-	default:
-		return false
-	}
+	return l.context.Err() != nil
 }
 
 // accepted brings a new connection on its way. What needs no waiting for the
@@ -114,11 +116,23 @@ func (l *Listener) accepted(socket net.Conn) {
 		_ = socket.Close()
 		return
 	}
-	if s.TLS == nil {
-		l.serve(c, guard.NewPlain(c, &s.Guard, l.refused))
+	switch {
+	case s.SSH != nil:
+		l.working.Go(func() { l.sniff(c, s) })
+	case s.TLS != nil:
+		l.working.Go(func() { l.handshake(c, s) })
+	default:
+		l.proceed(c, s)
+	}
+}
+
+// proceed goes on with a connection that speaks TLS or HTTP, as the port does.
+func (l *Listener) proceed(c *conn, s *Settings) {
+	if s.TLS != nil {
+		l.handshake(c, s)
 		return
 	}
-	l.working.Go(func() { l.handshake(c, s) })
+	l.serve(c, guard.NewPlain(c, &s.Guard, l.refused))
 }
 
 // serve gives a connection to the server of now.

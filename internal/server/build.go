@@ -100,7 +100,10 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 	if cp.SSL != nil {
 		b.tls(p, cp)
 	}
-	b.front(p)
+	b.front(p, cp.Limits)
+	if cp.SSH.Value != "" {
+		b.ssh(p, cp)
+	}
 	return p
 }
 

@@ -1,34 +1,83 @@
 package server
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
+	"httpmaster/config"
 	"httpmaster/internal/front"
 	"httpmaster/internal/guard"
+	"httpmaster/proxy"
+)
+
+// The limits of a port for which the config has none: docs/security.md says
+// why. maxPerAddress does not hold for this machine itself.
+const (
+	maxConns      = 8192
+	maxPerAddress = 512
+
+	handshakeTimeout = 10 * time.Second
+	sniffTimeout     = 5 * time.Second
+	headTimeout      = 10 * time.Second
+	idleTimeout      = 75 * time.Second
+	bodyTimeout      = time.Minute
+
+	headSize     = 64 << 10
+	headLines    = 100
+	uriSize      = 16 << 10
+	http2Streams = 250
 )
 
 // limits are those of a port's connections that net/http's server applies.
 type limits struct {
 	idle    time.Duration // between two requests
+	head    int           // bytes
 	streams int           // requests at a time on a connection of HTTP/2
 }
 
-// front fills in how p's connections are accepted.
-func (b *builder) front(p *port) {
-	p.limits = limits{idle: 75 * time.Second, streams: 250}
+// front fills in how p's connections are accepted; own is what the port itself
+// says of its limits.
+func (b *builder) front(p *port, own config.Limits) {
+	all := b.cfg.Limits
+	perAddress := cmp.Or(own.MaxPerAddress, all.MaxPerAddress)
+	p.limits = limits{
+		idle:    cmp.Or(own.IdleTimeout, all.IdleTimeout, idleTimeout),
+		head:    int(cmp.Or(own.HeadSize, all.HeadSize, headSize)),
+		streams: cmp.Or(own.Streams, all.Streams, http2Streams),
+	}
 	p.front = front.Settings{
 		TLS:           p.tls,
-		MaxConns:      8192,
-		MaxPerAddress: 512,
-		Uncounted:     func(a netip.Addr) bool { return a.IsLoopback() || p.trusts(a) },
-		Handshake:     10 * time.Second,
+		MaxConns:      cmp.Or(own.MaxConns, all.MaxConns, maxConns),
+		MaxPerAddress: cmp.Or(perAddress, maxPerAddress),
+		Uncounted:     func(a netip.Addr) bool { return perAddress == 0 && a.IsLoopback() || p.trusts(a) },
+		Handshake:     cmp.Or(own.HandshakeTimeout, all.HandshakeTimeout, handshakeTimeout),
+		Sniff:         cmp.Or(own.SniffTimeout, all.SniffTimeout, sniffTimeout),
 		Guard: guard.Limits{
-			HeadBytes: 64 << 10,
-			HeadLines: 100,
-			URIBytes:  16 << 10,
-			Head:      10 * time.Second,
-			Body:      time.Minute,
+			HeadBytes: p.limits.head,
+			HeadLines: cmp.Or(own.HeadLines, all.HeadLines, headLines),
+			URIBytes:  int(cmp.Or(own.URISize, all.URISize, uriSize)),
+			Head:      cmp.Or(own.HeadTimeout, all.HeadTimeout, headTimeout),
+			Body:      cmp.Or(own.BodyTimeout, all.BodyTimeout, bodyTimeout),
 		},
 	}
+}
+
+// ssh leads what speaks SSH on a port to its server.
+func (b *builder) ssh(p *port, cp *config.Port) {
+	target := b.parseTarget(cp.SSH, place{port: cp})
+	if target == nil {
+		return
+	}
+	err := proxy.CheckTunnelTarget(target)
+	switch {
+	case err != nil:
+		b.faults.Errorf(cp.SSH.Pos, "ssh %q: %v", cp.SSH.Value, err)
+		return
+	case target.FromRequest():
+		b.faults.Errorf(cp.SSH.Pos, "ssh %q: there is no request to take a part of the address from", cp.SSH.Value)
+		return
+	}
+	relay := &proxy.Relay{Name: "ssh", Target: target, Tunnels: &b.server.tunnels, Log: b.server.log}
+	p.front.SSH = relay.Serve
 }

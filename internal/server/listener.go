@@ -30,7 +30,10 @@ type listener struct {
 	log    *slog.Logger
 	state  atomic.Pointer[port]
 	srv    *http.Server
-	ending sync.WaitGroup // the accept loops
+	ending sync.WaitGroup // of the accept loops, and of servers that srv took the place of
+
+	alive context.Context // ends when these are to be cut off
+	cut   context.CancelFunc
 }
 
 func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, error) {
@@ -44,6 +47,7 @@ func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, erro
 		return nil, err
 	}
 	l := &listener{key: p.key, ln: ln, log: logger}
+	l.alive, l.cut = context.WithCancel(context.Background())
 	l.state.Store(p)
 	l.front = front.New(ln, p.key, func() *front.Settings { return &l.state.Load().front }, logger, counts)
 	return l, nil
@@ -60,10 +64,36 @@ func open(p *port) (net.Listener, error) {
 
 // start begins to accept; shutdown ends it.
 func (l *listener) start() {
-	l.srv = l.server(l.state.Load())
-	feed := l.front.Feed()
-	l.ending.Go(func() { l.serve(l.srv, feed) })
+	l.serve(l.state.Load())
 	l.ending.Go(l.front.Run)
+}
+
+// change makes p what is served. Where its limits are others than before, the
+// connections that come from now on get a server with these; the one before
+// closes those that are idle and ends with its last request.
+func (l *listener) change(p *port) {
+	if before := l.state.Swap(p); before.limits == p.limits {
+		return
+	}
+	old := l.srv
+	l.serve(p)
+	l.ending.Go(func() {
+		if old.Shutdown(l.alive) != nil {
+			_ = old.Close()
+		}
+	})
+}
+
+// serve starts the server of p's limits.
+func (l *listener) serve(p *port) {
+	srv := l.server(p)
+	l.srv = srv
+	feed := l.front.Feed()
+	l.ending.Go(func() {
+		if err := srv.Serve(feed); !errors.Is(err, http.ErrServerClosed) {
+			l.log.Error("stopped serving connections", "port", l.key, "err", err)
+		}
+	})
 }
 
 // server makes what answers the connections that l.front accepts. The deadlines
@@ -72,18 +102,12 @@ func (l *listener) server(p *port) *http.Server {
 	return &http.Server{
 		Handler:        l,
 		IdleTimeout:    p.limits.idle,
-		MaxHeaderBytes: p.front.Guard.HeadBytes,
+		MaxHeaderBytes: p.limits.head,
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: p.limits.streams},
 		ConnState:      l.front.State,
 		// What net/http reports here is clients' doing: scanners, connections
 		// cut short. Of interest when looking for it.
 		ErrorLog: log.New(debugWriter{l.log, l.key}, "", 0),
-	}
-}
-
-func (l *listener) serve(srv *http.Server, feed *front.Feed) {
-	if err := srv.Serve(feed); !errors.Is(err, http.ErrServerClosed) {
-		l.log.Error("stopped serving connections", "port", l.key, "err", err)
 	}
 }
 
@@ -96,6 +120,8 @@ func (l *listener) stop() {
 
 // shutdown waits, after stop, for requests under way until ctx ends.
 func (l *listener) shutdown(ctx context.Context) {
+	defer l.cut()
+	defer context.AfterFunc(ctx, l.cut)()
 	if err := l.srv.Shutdown(ctx); err != nil && ctx.Err() == nil {
 		l.log.Warn("closing a port", "port", l.key, "err", err)
 	}

@@ -107,7 +107,7 @@ func (s *Server) Apply(gen *Generation) error {
 	}
 	for _, p := range gen.ports {
 		if l, ok := s.listeners[p.key]; ok {
-			l.state.Store(p)
+			l.change(p)
 		}
 	}
 	for _, l := range added {
