@@ -43,7 +43,16 @@ var testNames = names{
 	"debian":                "127.0.1.1",
 	"127.0.0.1.nip.example": "127.0.0.1",
 	"router.local":          "fe80::1%eth0",
-	"empty.lan":             "",
+
+	"metadata.google.internal": "169.254.169.254",
+	"instance-data":            "169.254.169.254",
+	"meta6.lan":                "fd00:ec2::254",
+	"alibaba.lan":              "100.100.100.200",
+	"zero.lan":                 "0.0.0.0",
+	"group.lan":                "239.1.2.3 ff02::1",
+	"all.lan":                  "255.255.255.255",
+	"sixtofour.lan":            "2002:a9fe:a9fe::1",
+	"empty.lan":                "",
 }
 
 // spellings are addresses that a request cannot have, each in some form that
@@ -55,21 +64,25 @@ var spellings = []string{
 	// IPv4 in forms that inet_aton takes.
 	"127.1", "127.0.1", "0", "0x0", "1", "2130706433", "017700000001", "0177.0.0.1", "0177.0.0.01", "0x7f.1", "0x7f.0.0.1",
 	"0x7F000001", "0X7F.1", "127.0.0.0x1", "127.0.0.01", "00127.0.0.1", "3232235521", "0xA9FEA9FE", "169.254.43518", "425.510.425.510",
+	"169.0376.0251.0376", "0251.0376.0251.0376", "0xa9.0xfe.0xa9.0xfe", "2852039166", "0xA9.254.0251.254", "168.63.33040", "127.000000000000001",
 	"127.0.0.1.", "0x7f.1.", "2130706433.", "1.2.3.4.5", "0x", "4294967296",
 	// Letters of other scripts that become digits and dots.
 	"１２７.0.0.1", "127。0。0。1", "①②⑦.⓪.⓪.①", "0ｘ7f.1",
+	"127．0．0．1", "127｡0｡0｡1", "٢٥٥.255.255.255", "𝟏𝟐𝟕.𝟎.𝟎.𝟏", "169。254。169。254", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
 	// IPv6.
 	"::1", "::", "0:0:0:0:0:0:0:1", "0000:0000:0000:0000:0000:0000:0000:0001", "fe80::1", "febf::1", "fe80::1%eth0", "::1%lo", "ff02::1", "ff0e::1",
 	"fd00:ec2::254", "fd20:ce::254", "fd00:42::42",
 	// IPv4 in IPv6.
 	"::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:127.0.0.1", "::ffff:0.0.0.0", "::ffff:169.254.169.254", "::127.0.0.1", "::7f00:1",
 	"::ffff:0:127.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::127.0.0.1", "2002:7f00:1::", "2002:a9fe:a9fe::1",
+	"0000::ffff:a9fe:a9fe", "::ffff:0x7f.1", "::ffff:0:a9fe:a9fe", "::a9fe:a9fe", "64:ff9b::6464:64c8", "2002:6464:64c8::", "FD00:EC2::254", "fd00:0ec2:0000::0254",
 	"2001:0:7f00:1::1", "fd00::5efe:127.0.0.1", "fd00::200:5efe:7f00:1",
 	// Names.
 	"localhost", "LOCALHOST", "LocalHost", "localhost.", "a.localhost", "a.localhost.", "ｌｏｃａｌｈｏｓｔ",
 	// Names that lead there.
 	"loop.lan", "LOOP.lan.", "loop6.lan", "mapped.lan", "nat64.lan", "meta.lan", "localtest.me", "ip6-localhost", "debian",
-	"127.0.0.1.nip.example", "router.local",
+	"127.0.0.1.nip.example", "router.local", "metadata.google.internal", "metadata.google.internal.", "instance-data", "meta6.lan", "alibaba.lan",
+	"zero.lan", "group.lan", "all.lan", "sixtofour.lan",
 	// No hosts at all.
 	"", ".", "a..b", "127.0.0.1:80", "[::1]", "::1]", "user@localhost", "localhost#", "local host", "localhost\x00", "localhost\n", "127.0.0.1/8", "%6c", "*",
 }

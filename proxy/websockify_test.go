@@ -10,8 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,59 +200,6 @@ func TestWebsockifyDialFailures(t *testing.T) {
 				t.Errorf("the log has %s\nwant %s", log, test.log)
 			}
 		})
-	}
-}
-
-// A request for any of these, in a form that a URL can carry, comes to an error,
-// and nothing is connected to.
-func TestWebsockifyDialsNoForbiddenSpelling(t *testing.T) {
-	h, mounted, _ := newWebsockify(t, "/ssh/*/*", "[1]:[2]")
-	h.dial = func(_ context.Context, _, address string) (net.Conn, error) {
-		t.Errorf("connected to %s", address)
-		return nil, errors.New("not in a test")
-	}
-	s := (&front{handler: mounted}).start(t)
-	for _, host := range spellings {
-		_, err := openTunnel(t, s.URL+"/ssh/"+url.PathEscape(host)+"/22", nil)
-		var refused *tunnel.RefusedError
-		if !errors.As(err, &refused) {
-			t.Errorf("%q: %v", host, err)
-			continue
-		}
-		// 404 is for what is no segment of its own, such as ".".
-		if refused.Status != 403 && refused.Status != 400 && refused.Status != 404 {
-			t.Errorf("%q: %v", host, err)
-		}
-	}
-}
-
-// What is checked is what is connected to, and the next address is tried when
-// one does not work.
-func TestWebsockifyDialsWhatItChecked(t *testing.T) {
-	h, mounted, _ := newWebsockify(t, "/ssh/*/*", "[1]:[2]")
-	echo := echoServer(t)
-	lookups := 0
-	h.lookup = func(ctx context.Context, network, name string) ([]netip.Addr, error) {
-		lookups++
-		if lookups > 1 {
-			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
-		}
-		return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")}, nil
-	}
-	var dialled []string
-	h.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialled = append(dialled, address)
-		if len(dialled) == 1 {
-			return nil, syscall.ECONNREFUSED
-		}
-		return new(net.Dialer).DialContext(ctx, network, echo)
-	}
-	s := (&front{handler: mounted}).start(t)
-	if _, err := openTunnel(t, s.URL+"/ssh/rebind.example/22", nil); err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(dialled, " "); got != "203.0.113.1:22 203.0.113.2:22" || lookups != 1 {
-		t.Errorf("connected to %s after %d lookups", got, lookups)
 	}
 }
 
