@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,14 +18,16 @@ var errHandlerDone = errors.New("the request has been answered already")
 // that the client gets to see the response before the connection goes.
 const lingerTime = time.Second
 
-// requestBody is a client's body on its way upstream. The transport reads it
-// on a goroutine of its own, which may outlive RoundTrip; finish ends that.
+// requestBody is a client's body on its way upstream. It is read on a goroutine
+// of its own, which may outlive RoundTrip; finish ends that.
 type requestBody struct {
 	r       *http.Request
 	client  *clientSide
 	watch   *watchdog
 	trailer http.Header // of the outgoing request; filled at the end of the body, nil when it can have none
 	limit   int64       // of bytes; 0 for none
+
+	sending sync.WaitGroup // of who reads; not of a transport of net/http
 
 	reading sync.Mutex // held during Read
 	begun   bool       // to read; guarded by reading, as is read
@@ -45,7 +48,7 @@ func newRequestBody(r *http.Request, client *clientSide, watch *watchdog, limit 
 	return b
 }
 
-// Read is called by the transport. While it waits for the client nothing is
+// Read is called by who sends the body. While it waits for the client nothing is
 // expected of the upstream.
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
@@ -90,6 +93,20 @@ func (b *requestBody) end(err error) {
 	}
 }
 
+// announce gives the names of the trailer fields that come behind the body
+// when it is sent in chunks, and has the trailer collected.
+func (b *requestBody) announce() (names []string) {
+	b.trailer = make(http.Header)
+	for name := range b.r.Trailer {
+		if isTrailer(name) {
+			b.trailer[name] = nil
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // extend gives the client another idle time to send more.
 func (b *requestBody) extend() {
 	if b == nil {
@@ -123,17 +140,29 @@ func (b *requestBody) failed() error {
 	return nil
 }
 
+// settle waits for a Read that is under way to be over. net/http cancels the
+// request's context within a Read that fails, before it says why.
+func (b *requestBody) settle() {
+	if b == nil {
+		return
+	}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+}
+
 // takeBack takes the body away from the transport, for another request to have
 // it. It is false, and nothing done, when reading has begun.
 func (b *requestBody) takeBack() bool {
 	if !b.reading.TryLock() {
 		return false
 	}
-	defer b.reading.Unlock()
 	if b.begun {
+		b.reading.Unlock()
 		return false
 	}
 	b.closed.Store(true)
+	b.reading.Unlock()
+	b.sending.Wait()
 	return true
 }
 
@@ -144,6 +173,7 @@ func (b *requestBody) finish() {
 		return
 	}
 	b.closed.Store(true)
+	defer b.sending.Wait()
 	if !b.reading.TryLock() {
 		b.client.ctl.SetReadDeadline(time.Unix(1, 0)) // wakes the Read that waits
 		b.reading.Lock()

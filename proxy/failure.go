@@ -15,6 +15,9 @@ import (
 // fail answers a request to which there is no response. err is what came of
 // asking the upstream; it goes to the log, not to the client.
 func (x *exchange) fail(err error) {
+	if x.r.Context().Err() != nil {
+		x.body.settle()
+	}
 	if bodyErr := x.body.failed(); bodyErr != nil {
 		x.failBody(bodyErr)
 		return
@@ -90,6 +93,7 @@ func (x *exchange) breakOff(err error) {
 			err = cause
 		}
 		x.log("the upstream broke off its response", 0, err)
+		x.client.ctl.Flush() // what has come is worth something
 	}
 	panic(http.ErrAbortHandler)
 }

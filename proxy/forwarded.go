@@ -8,14 +8,25 @@ import (
 	"httpmaster/router"
 )
 
-// setForwarded completes the X-Forwarded-* fields in h, the header that goes
-// upstream. After CleanRequest, those that are there already come from a
-// trusted proxy or from the rule's own chain: -For is added to, the others are
-// kept.
-func setForwarded(h http.Header, r *http.Request, m *router.Match) {
-	if peer := peerAddress(r); peer != "" {
-		list := append(h["X-Forwarded-For"][:len(h["X-Forwarded-For"]):len(h["X-Forwarded-For"])], peer)
-		h["X-Forwarded-For"] = []string{strings.Join(list, ", ")}
+// isForwarded tells whether the field is one of those that forwarded sets.
+func isForwarded(name string) bool {
+	switch name {
+	case "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Host":
+		return true
+	}
+	return false
+}
+
+// forwarded adds the X-Forwarded-* fields to h. After CleanRequest, those that
+// r has already come from a trusted proxy or from the rule's own chain: -For
+// is added to, the others are kept.
+func (h *requestHead) forwarded(r *http.Request, m *router.Match) {
+	forClient := peerAddress(r)
+	if old := r.Header["X-Forwarded-For"]; len(old) > 0 {
+		if forClient != "" {
+			forClient = ", " + forClient
+		}
+		forClient = strings.Join(old, ", ") + forClient
 	}
 	proto, port := "http", "80"
 	if m.TLS {
@@ -24,16 +35,21 @@ func setForwarded(h http.Header, r *http.Request, m *router.Match) {
 	if m.Port != "" {
 		port = m.Port
 	}
-	setAbsent(h, "X-Forwarded-Proto", proto)
-	setAbsent(h, "X-Forwarded-Port", port)
-	if r.Host != "" {
-		setAbsent(h, "X-Forwarded-Host", r.Host)
-	}
+	h.own = [4]string{forClient, r.Host, port, proto}
+	h.setOwn(0, "X-Forwarded-For", nil)
+	h.setOwn(1, "X-Forwarded-Host", r.Header["X-Forwarded-Host"])
+	h.setOwn(2, "X-Forwarded-Port", r.Header["X-Forwarded-Port"])
+	h.setOwn(3, "X-Forwarded-Proto", r.Header["X-Forwarded-Proto"])
 }
 
-func setAbsent(h http.Header, name, value string) {
-	if len(h[name]) == 0 {
-		h[name] = []string{value}
+// setOwn adds the field with what it has already or else with h.own[i], unless
+// both are empty.
+func (h *requestHead) setOwn(i int, name string, had []string) {
+	switch {
+	case len(had) > 0:
+		h.fields = append(h.fields, field{name, had})
+	case h.own[i] != "":
+		h.fields = append(h.fields, field{name, h.own[i : i+1 : i+1]})
 	}
 }
 
@@ -41,8 +57,11 @@ func setAbsent(h http.Header, name, value string) {
 // Unix socket.
 func peerAddress(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ""
+	case peer.Addr().Is4(): // there is one way to write it
+		return r.RemoteAddr[:strings.LastIndexByte(r.RemoteAddr, ':')]
 	}
 	return peer.Addr().Unmap().WithZone("").String()
 }

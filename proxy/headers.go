@@ -85,25 +85,6 @@ func isHopByHop(name string) bool {
 	return strings.HasPrefix(name, "Proxy-")
 }
 
-// requestHeader is the header of r as it goes upstream, X-Forwarded-* apart.
-// It shares the values with r. Unless keepOdd is set, names outside
-// [A-Za-z0-9-] are left out: many applications read X_User as X-User.
-func requestHeader(r *http.Request, keepOdd bool) http.Header {
-	out := make(http.Header, len(r.Header)+5)
-	for name, values := range r.Header {
-		if name != cleaned && !isHopByHop(name) && (keepOdd || isPlainName(name)) {
-			out[name] = values
-		}
-	}
-	if hasToken(r.Header["Te"], "trailers") {
-		out["Te"] = []string{"trailers"} // gRPC servers insist on it
-	}
-	if _, ok := out["User-Agent"]; !ok {
-		out["User-Agent"] = nil // keeps net/http from making one up
-	}
-	return out
-}
-
 // copyResponseHeader puts into dst what of an upstream's header goes on to
 // the client. What a chain has put there before stays.
 func copyResponseHeader(dst, src http.Header) {

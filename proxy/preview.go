@@ -47,13 +47,13 @@ func (p *Proxy) Preview(r *http.Request, m *router.Match) ([]UpstreamPreview, er
 }
 
 func (p *Proxy) previewHop(hop Hop, r *http.Request, m *router.Match) (UpstreamPreview, error) {
-	to, err := hop.resolve(r, m)
-	if err != nil {
+	x := &exchange{p: p, r: r, m: m, hop: hop}
+	var err error
+	if x.address, x.uri, err = hop.resolve(r, m); err != nil {
 		return UpstreamPreview{}, err
 	}
 	address, err := hop.Address(m)
-	x := &exchange{p: p, r: r, m: m, ctx: r.Context(), hop: hop}
-	return UpstreamPreview{Address: address, Weight: 1, Request: x.outgoing(x.ctx, to)}, err
+	return UpstreamPreview{Address: address, Weight: 1, Request: x.outgoing(r.Context())}, err
 }
 
 // TunnelPreview is what would come of a request for a tunnel.

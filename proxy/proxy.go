@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"time"
 
@@ -60,32 +58,27 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 		p.Errors.Write(w, r, http.StatusMethodNotAllowed, r.Method+" is not forwarded.")
 		return
 	}
-	x := &exchange{p: p, w: w, r: r, m: m}
-	to, err := x.aim()
-	defer x.lease.end()
-	if err != nil {
+	x := &exchange{p: p, w: w, r: r, m: m, ctx: r.Context()}
+	defer x.end()
+	if err := x.aim(); err != nil {
 		p.Errors.Write(w, r, http.StatusBadRequest, "This address cannot be turned into one of an upstream.")
 		return
 	}
 	if _, ok := r.Header[cleaned]; !ok {
 		CleanRequest(r, m.Trusted)
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	x.ctx = ctx
 	x.client = clientSide{http.NewResponseController(w), orDefault(p.ClientIdle, defaultClientIdle), r.ProtoMajor >= 2}
-	x.watch = newWatchdog(orDefault(p.UpstreamIdle, defaultUpstreamIdle), func() { cancel(errUpstreamIdle) })
-	defer x.watch.rest()
-	x.body = newRequestBody(r, &x.client, x.watch, p.MaxBody)
-	defer func() { x.body.finish() }() // the one of the last try
+	x.watch.idle = orDefault(p.UpstreamIdle, defaultUpstreamIdle)
+	x.watch.watch()
+	x.body = newRequestBody(r, &x.client, &x.watch, p.MaxBody)
 
 	switch {
 	case p.MaxBody > 0 && r.ContentLength > p.MaxBody:
 		x.failBody(&http.MaxBytesError{Limit: p.MaxBody})
 	case IsUpgrade(r):
-		x.upgrade(to)
+		x.upgrade()
 	default:
-		x.forward(to)
+		x.forward()
 	}
 }
 
@@ -95,16 +88,13 @@ type Hop struct {
 	Upstream *Upstream // made for Target's scheme
 }
 
-// resolve gives the URL to ask, in a form that makes net/http send the path
-// byte for byte.
-func (h Hop) resolve(r *http.Request, m *router.Match) (*url.URL, error) {
-	address, err := h.HostPort(m)
-	if err != nil {
-		return nil, err
+// resolve gives where to ask, as HostPort does, and what for.
+func (h Hop) resolve(r *http.Request, m *router.Match) (address, uri string, err error) {
+	if address, err = h.HostPort(m); err != nil {
+		return "", "", err
 	}
-	uri, err := h.Target.RequestURI(m)
-	if err != nil {
-		return nil, err
+	if uri, err = h.Target.RequestURI(m); err != nil {
+		return "", "", err
 	}
 	if strings.HasPrefix(uri, "//") { // would be taken for a host
 		uri = "/" + strings.TrimLeft(uri, "/")
@@ -112,7 +102,7 @@ func (h Hop) resolve(r *http.Request, m *router.Match) (*url.URL, error) {
 	if r.URL.ForceQuery && !strings.Contains(uri, "?") {
 		uri += "?"
 	}
-	return &url.URL{Scheme: h.Upstream.scheme(), Host: address, Opaque: uri}, nil
+	return address, uri, nil
 }
 
 // HostPort is the address as the Upstream's URLs have it. m may be nil for a
@@ -150,93 +140,112 @@ type exchange struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	m        *router.Match
-	ctx      context.Context // done when the client has left or the watchdog barked
-	hop      Hop             // where the request goes, at this try
-	lease    lease           // of hop, from the Balancer
-	upstream string          // hop's address, for the log
+	ctx      context.Context         // done when the client has left, or by cancel
+	cancel   context.CancelCauseFunc // for a transport of net/http only
+	hop      Hop                     // where the request goes, at this try
+	lease    lease                   // of hop, from the Balancer
+	address  string                  // of hop, as HostPort has it
+	uri      string                  // what hop is asked for
+	upstream string                  // hop's address, for the log
 	client   clientSide
-	watch    *watchdog
+	watch    watchdog
 	body     *requestBody // nil when there is none
 
-	try     *attempt  // the present one; not set without Retries
+	try     *attempt  // the present one
 	retried int       // tries that have failed
 	tried   []*member // who failed
 }
 
-// aim chooses where the request goes, and gives the URL to ask there.
-func (x *exchange) aim() (*url.URL, error) {
+// end lets go of everything that the exchange holds.
+func (x *exchange) end() {
+	x.body.finish() // the one of the last try
+	if x.cancel != nil {
+		x.watch.stop()
+		x.cancel(nil)
+	}
+	x.lease.end()
+}
+
+// aim chooses where the request goes.
+func (x *exchange) aim() (err error) {
 	x.hop = Hop{x.p.Target, x.p.Upstream}
 	if x.p.Balancer != nil {
 		x.lease = x.p.Balancer.pick(x.r, x.m, x.tried)
 		x.hop = x.p.Hops[x.lease.m.index]
 	}
-	to, err := x.hop.resolve(x.r, x.m)
-	if err != nil {
-		return nil, err
+	if x.address, x.uri, err = x.hop.resolve(x.r, x.m); err != nil {
+		return err
 	}
-	x.upstream = to.Host
+	x.upstream = x.address
 	if x.hop.Target.Scheme == "unix" {
 		x.upstream, err = x.hop.Address(x.m)
 	}
-	return to, err
-}
-
-// outgoing makes the request that goes to the upstream.
-func (x *exchange) outgoing(ctx context.Context, to *url.URL) *http.Request {
-	out := x.r.WithContext(ctx)
-	out.URL = to
-	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
-	out.RequestURI = ""
-	out.TransferEncoding = nil
-	out.Close = false
-	out.Header = requestHeader(x.r, x.p.KeepOddHeaders)
-	setForwarded(out.Header, x.r, x.m)
-	if out.Host == "" && x.hop.Target.Scheme == "unix" {
-		out.Host = "localhost" // rather than the socket's path
-	}
-	out.Body, out.Trailer = nil, nil
-	if x.body == nil {
-		out.ContentLength = 0
-		return out
-	}
-	out.Body = x.body
-	// On a connection that it means to keep, net/http sends the body even
-	// after a refusal, and the client would be told to go on with it.
-	out.Close = hasToken(out.Header["Expect"], "100-continue")
-	if out.ContentLength < 0 {
-		out.Trailer = make(http.Header)
-		for name := range x.r.Trailer {
-			if isTrailer(name) {
-				out.Trailer[name] = nil
-			}
-		}
-		x.body.trailer = out.Trailer
-	}
-	return out
+	return err
 }
 
 // forward sends the request and passes on the response.
-func (x *exchange) forward(to *url.URL) {
-	resp, err := x.send(to)
+func (x *exchange) forward() {
+	resp, err := x.send()
 	for err != nil {
-		if to = x.again(err); to == nil {
+		if !x.again(err) {
 			x.fail(err)
 			return
 		}
-		resp, err = x.send(to)
+		resp, err = x.send()
 	}
 	defer resp.Body.Close()
 	x.respond(resp)
 }
 
-func (x *exchange) send(to *url.URL) (*http.Response, error) {
-	info := informer{x: x}
-	defer info.stop()
-	trace := &httptrace.ClientTrace{Got1xxResponse: info.pass}
-	if x.p.Retries > 0 {
-		x.try = new(attempt)
-		x.try.follow(trace, x.watch)
-		x.connecting()
+func (x *exchange) send() (*http.Response, error) {
+	if x.hop.Upstream.pool == nil {
+		return x.sendByTransport()
 	}
-	return x.hop.Upstream.RoundTrip(x.outgoing(httptrace.WithClientTrace(x.ctx, trace), to))
+	head := requestHeads.Get().(*requestHead)
+	defer head.release()
+	head.collect(x.r, x.m, x.p.KeepOddHeaders)
+	c, err := x.newCall(head, x.hop.Upstream.settings.NoKeepAlive)
+	if err != nil {
+		return nil, err
+	}
+	return x.hop.Upstream.pool.do(c)
+}
+
+// newCall makes the call that asks the upstream, with the fields of head, and
+// with closes that tells it to close the connection.
+func (x *exchange) newCall(head *requestHead, closes bool) (*call, error) {
+	c := &call{
+		ctx: x.ctx, address: x.address, method: x.r.Method, body: x.body, length: x.r.ContentLength,
+		closes: closes, watch: &x.watch, interim: x.inform,
+	}
+	x.try = &c.attempt
+	s := startLine{method: c.method, uri: x.uri, host: x.host(), close: closes, length: -1}
+	if s.host == "" {
+		s.host = x.address
+	}
+	switch {
+	case x.body == nil:
+		if c.method == http.MethodPost || c.method == http.MethodPut || c.method == http.MethodPatch {
+			s.length = 0 // many servers insist on it
+		}
+	case c.length < 0:
+		s.chunked = true
+		s.trailers = x.body.announce()
+	default:
+		s.length = c.length
+	}
+	if x.body != nil && hasToken(x.r.Header["Expect"], "100-continue") {
+		c.expects = x.hop.Upstream.expectContinue
+	}
+	err := head.encode(&s)
+	c.head = head.bytes
+	return c, err
+}
+
+// host is what the upstream sees as Host, "" for its address.
+func (x *exchange) host() string {
+	if x.r.Host == "" && x.hop.Target.Scheme == "unix" {
+		return "localhost" // rather than the socket's path
+	}
+	return x.r.Host
 }

@@ -4,17 +4,10 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strings"
-	"sync"
 )
-
-const copyBufferSize = 32 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
 
 var errStatus = errors.New("a response with a status that nobody asked for")
 
@@ -67,89 +60,19 @@ func (x *exchange) beforeHead() {
 	}
 }
 
-// copyBody passes on the body. What has no known length, or is a stream by its
-// type, is flushed as it comes.
-func (x *exchange) copyBody(resp *http.Response) {
-	stream := resp.ContentLength < 0 || isEventStream(resp.Header)
-	if stream {
-		x.client.ctl.Flush()
-		x.client.paused()
-	}
-	buf := copyBuffers.Get().(*[copyBufferSize]byte)
-	defer copyBuffers.Put(buf)
-	for {
-		x.watch.watch()
-		n, err := resp.Body.Read(buf[:])
-		x.watch.rest()
-		if n > 0 {
-			x.client.writing()
-			x.body.extend()
-			if !x.write(buf[:n], stream) {
-				panic(http.ErrAbortHandler) // the client is gone, or takes too long
-			}
-		}
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			x.breakOff(err)
-		}
-		x.client.paused()
-	}
-}
-
-func (x *exchange) write(p []byte, flush bool) bool {
-	if _, err := x.w.Write(p); err != nil {
-		return false
-	}
-	if !flush {
-		return true
-	}
-	err := x.client.ctl.Flush()
-	return err == nil || errors.Is(err, http.ErrNotSupported)
-}
-
-func isEventStream(h http.Header) bool {
-	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && t == "text/event-stream"
-}
-
 // copyTrailer passes on what came behind the body, be it announced or not.
 func (x *exchange) copyTrailer(trailer http.Header, announced int) {
 	h := x.w.Header()
 	prefix := ""
 	if len(trailer) != announced {
 		prefix = http.TrailerPrefix // good for both, once the head is out
+		x.flush()
 	}
 	for name, values := range trailer {
 		if isTrailer(name) && len(values) > 0 {
 			h[prefix+name] = values
 		}
 	}
-}
-
-// informer passes on interim responses, 103 Early Hints among them, until the
-// final one. The transport calls pass on a goroutine of its own, which may
-// still be at it when RoundTrip has returned.
-type informer struct {
-	x    *exchange
-	mu   sync.Mutex
-	done bool
-}
-
-func (i *informer) pass(code int, header textproto.MIMEHeader) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !i.done {
-		i.x.inform(code, http.Header(header))
-	}
-	return nil
-}
-
-func (i *informer) stop() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.done = true
 }
 
 // inform sends an interim response. "100 Continue" is none of its business:

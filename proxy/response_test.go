@@ -45,7 +45,7 @@ func TestResponse(t *testing.T) {
 			name:    "of unknown length, to HTTP/1.0",
 			request: "GET / HTTP/1.0\nHost: a.test\n\n",
 			backend: "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Type: a/b\n\n3\nabc\n0\n\n",
-			want:    "HTTP/1.0 200 OK\nContent-Type: a/b\n\nabc",
+			want:    "HTTP/1.0 200 OK\nContent-Type: a/b\nContent-Length: 3\n\nabc",
 		},
 		{
 			name:    "HEAD",

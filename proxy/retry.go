@@ -1,10 +1,10 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -41,11 +41,12 @@ func (a *attempt) repeatable(method string) bool {
 	return false
 }
 
-// again gives where to send a request that failed with err, or nil if it is
+// again aims a request that failed with err once more. It is false if it is
 // not to be sent once more. What has been read of a body cannot be had again.
-func (x *exchange) again(err error) *url.URL {
-	if x.retried >= x.p.Retries || x.ctx.Err() != nil || !x.try.repeatable(x.r.Method) || !x.takeBackBody() {
-		return nil
+func (x *exchange) again(err error) bool {
+	late := errors.Is(err, errUpstreamIdle) || errors.Is(err, errNoneFree) || x.ctx.Err() != nil
+	if x.retried >= x.p.Retries || late || !x.try.repeatable(x.r.Method) || !x.takeBackBody() {
+		return false
 	}
 	x.retried++
 	x.log("a request has failed and is tried again", 0, err)
@@ -57,12 +58,11 @@ func (x *exchange) again(err error) *url.URL {
 	}
 	x.lease.settle(err)
 	x.lease.end()
-	to, aimErr := x.aim()
-	if aimErr != nil { // there is nothing to ask that target for
+	if err := x.aim(); err != nil { // there is nothing to ask that target for
 		x.lease.end()
-		return nil
+		return false
 	}
-	return to
+	return true
 }
 
 // gatewayError is why a response with this status counts as a failure of its
@@ -85,7 +85,7 @@ func (x *exchange) takeBackBody() bool {
 	if !x.body.takeBack() {
 		return false
 	}
-	x.body = newRequestBody(x.r, &x.client, x.watch, x.p.MaxBody)
+	x.body = newRequestBody(x.r, &x.client, &x.watch, x.p.MaxBody)
 	return true
 }
 
@@ -94,5 +94,5 @@ func (x *exchange) takeBackBody() bool {
 func (x *exchange) connecting() {
 	const dialAndHandshake = 2
 	limit := dialAndHandshake*x.hop.Upstream.dialer.Timeout + time.Second
-	x.watch.timer.Reset(max(x.watch.idle, limit))
+	x.watch.allow(limit)
 }

@@ -193,7 +193,7 @@ func TestExpectContinue(t *testing.T) {
 			io.WriteString(conn, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
 		})
 		p, h := newProxy(t, "*", backend)
-		p.Upstream.transport.ExpectContinueTimeout = patience // only the upstream's word counts
+		p.Upstream.expectContinue = patience // only the upstream's word counts
 		s := (&front{handler: h}).start(t)
 		conn, br := dialRaw(t, s.URL)
 		io.WriteString(conn, head)
@@ -218,7 +218,7 @@ func TestExpectContinue(t *testing.T) {
 			}
 		})
 		p, h := newProxy(t, "*", backend)
-		p.Upstream.transport.ExpectContinueTimeout = patience
+		p.Upstream.expectContinue = patience
 		s := (&front{handler: h}).start(t)
 		want := "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
 		if got := exchangeRaw(t, s.URL, strings.ReplaceAll(head, "\r\n", "\n")); got != want {

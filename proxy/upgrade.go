@@ -2,16 +2,12 @@ package proxy
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -19,36 +15,24 @@ import (
 	"httpmaster/internal/tunnel"
 )
 
-// maxInterim is how many 1xx responses may come before the final one.
-const maxInterim = 10
-
 // upgrade asks the upstream, on a connection of its own, to leave HTTP, and
 // joins that connection with the client's if it does. Whatever else the
 // upstream answers is an ordinary response.
-func (x *exchange) upgrade(to *url.URL) {
-	conn, to, err := x.dial(to)
+func (x *exchange) upgrade() {
+	k, err := x.dial()
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	defer conn.Close()
-	release := context.AfterFunc(x.ctx, func() { conn.Close() })
-	defer release()
-
+	defer k.Close()
 	asked := upgradeTokens(x.r.Header)
-	out := x.outgoing(x.ctx, to)
-	out.Header["Connection"] = []string{"Upgrade"}
-	out.Header["Upgrade"] = []string{strings.Join(asked, ", ")}
-	limit := &io.LimitedReader{R: conn, N: maxResponseHead}
-	br := bufio.NewReader(limit)
-	resp, err := x.ask(conn, br, out)
+	resp, err := x.askUpgrade(k, asked)
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	limit.N = math.MaxInt64
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		defer resp.Body.Close()
 		x.respond(resp)
 		return
 	}
@@ -56,49 +40,38 @@ func (x *exchange) upgrade(to *url.URL) {
 		x.fail(err)
 		return
 	}
-	if !release() {
-		x.fail(context.Cause(x.ctx))
-		return
-	}
-	x.switchProtocols(resp, conn, br)
+	k.SetDeadline(time.Time{})
+	x.switchProtocols(resp, k.Conn, k.br)
 }
 
-// dial connects to the upstream, or to another one where that may be tried. It
-// gives the URL to ask there.
-func (x *exchange) dial(to *url.URL) (net.Conn, *url.URL, error) {
+// dial connects to the upstream, or to another one where that may be tried.
+func (x *exchange) dial() (*upstreamConn, error) {
 	for {
-		if x.p.Retries > 0 {
-			x.try = new(attempt)
-			x.connecting()
-		}
-		conn, err := x.hop.Upstream.dialHTTP1(x.ctx, to.Host)
+		x.try = new(attempt)
+		conn, err := x.hop.Upstream.dialHTTP1(x.ctx, x.address)
 		if err == nil {
 			x.watch.watch()
-			return conn, to, nil
+			return newUpstreamConn(conn, nil, nil), nil
 		}
-		if to = x.again(err); to == nil {
-			return nil, nil, err
+		if !x.again(err) {
+			return nil, err
 		}
 	}
 }
 
-// ask writes the request and reads the first response that is not an interim
-// one; 101 is none.
-func (x *exchange) ask(conn net.Conn, br *bufio.Reader, out *http.Request) (*http.Response, error) {
-	if err := out.Write(conn); err != nil {
+// askUpgrade sends the request and gives the response; 101 is one.
+func (x *exchange) askUpgrade(k *upstreamConn, asked []string) (*http.Response, error) {
+	head := requestHeads.Get().(*requestHead)
+	defer head.release()
+	head.collect(x.r, x.m, x.p.KeepOddHeaders)
+	head.add("Connection", []string{"Upgrade"})
+	head.add("Upgrade", []string{strings.Join(asked, ", ")})
+	c, err := x.newCall(head, false)
+	if err != nil {
 		return nil, err
 	}
-	for range maxInterim {
-		resp, err := http.ReadResponse(br, out)
-		if err != nil {
-			return nil, err
-		}
-		if resp.StatusCode < 100 || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp, nil
-		}
-		x.inform(resp.StatusCode, resp.Header)
-	}
-	return nil, errors.New("too many interim responses")
+	c.closes, c.upgrade = true, true
+	return k.ask(c)
 }
 
 // checkSwitch tells whether a 101 is an answer to what r asked for (RFC 9110,

@@ -199,7 +199,7 @@ func TestUpgradeWrongAnswers(t *testing.T) {
 		{"too many interim responses", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 50), "too many interim responses"},
 		{"no HTTP", "SSH-2.0-x\r\n", `malformed HTTP response "SSH-2.0-x"`},
 		{"a status that is none", "HTTP/1.1 099 x\r\n\r\n", "a response with a status that nobody asked for"},
-		{"a head without end", "HTTP/1.1 101 x\r\nX-A: " + strings.Repeat("a", 300<<10) + "\r\n\r\n", "unexpected EOF"},
+		{"a head without end", "HTTP/1.1 101 x\r\nX-A: " + strings.Repeat("a", 300<<10) + "\r\n\r\n", "the response has a head of more than 262144 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

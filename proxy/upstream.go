@@ -44,10 +44,6 @@ const (
 	upstreamMaxIdle     = 256
 	upstreamIdleTime    = 90 * time.Second
 	upstreamDialTimeout = 10 * time.Second
-
-	// An upstream that says "100 Continue" to nobody gets the body after this.
-	expectContinueTimeout = time.Second
-	maxResponseHead       = 256 << 10
 )
 
 // vanished finds out within half a minute that a peer is gone without a word.
@@ -58,14 +54,27 @@ var vanished = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interva
 type Upstream struct {
 	settings  UpstreamSettings
 	dialer    net.Dialer
-	transport *http.Transport
+	pool      *pool           // for HTTP/1.1 without TLS, or else
+	transport *http.Transport // for the rest
+
+	expectContinue time.Duration
 }
 
 // NewUpstream makes an Upstream that has no connection yet. The caller closes
 // it when no handler uses it any more.
 func NewUpstream(s UpstreamSettings) *Upstream {
-	u := &Upstream{settings: s}
+	u := &Upstream{settings: s, expectContinue: expectContinueTimeout}
 	u.dialer = net.Dialer{Timeout: orDefault(s.DialTimeout, upstreamDialTimeout), KeepAliveConfig: vanished}
+	if u.scheme() == "http" && s.Scheme != "h2c" {
+		u.pool = &pool{
+			dial:        u.dial,
+			maxConns:    s.MaxConns,
+			maxIdle:     orDefault(s.MaxIdle, upstreamMaxIdle),
+			idleTimeout: orDefault(s.IdleTimeout, upstreamIdleTime),
+			hosts:       make(map[string]*poolHost),
+		}
+		return u
+	}
 	u.transport = &http.Transport{
 		DialContext:            u.dial,
 		TLSClientConfig:        u.tlsConfig(),
@@ -83,16 +92,33 @@ func NewUpstream(s UpstreamSettings) *Upstream {
 	return u
 }
 
-// RoundTrip sends req and gives the response, as http.RoundTripper says. A
-// request is sent again on another connection only where nothing of it, or
-// nothing that has an effect, can have reached the upstream.
+// RoundTrip sends req, which has no body, and gives the response, as
+// http.RoundTripper says. A request is sent again on another connection only
+// where nothing of it, or nothing that has an effect, can have reached the
+// upstream.
 func (u *Upstream) RoundTrip(req *http.Request) (*http.Response, error) {
-	return u.transport.RoundTrip(req)
+	if u.pool == nil {
+		return u.transport.RoundTrip(req)
+	}
+	if req.Body != nil {
+		req.Body.Close()
+		return nil, errors.New("a request with a body goes through a Proxy")
+	}
+	c, err := newCall(req, u.settings.NoKeepAlive)
+	if err != nil {
+		return nil, err
+	}
+	return u.pool.do(c)
 }
 
-// Close drops the idle connections. Requests under way end undisturbed, and
-// their connections are dropped once they have been idle for IdleTimeout.
+// Close drops the idle connections. Requests under way end undisturbed; their
+// connections are dropped then, or, over a transport of net/http, once they
+// have been idle for IdleTimeout.
 func (u *Upstream) Close() {
+	if u.pool != nil {
+		u.pool.close()
+		return
+	}
 	u.transport.CloseIdleConnections()
 }
 
