@@ -95,8 +95,8 @@ func (o *options) run(ctx context.Context, env environment) int {
 	// The server is told the cause, and a signal's name is none of its business.
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, func() { cancel(errStopped) })()
-	defer answerStatus(env.status, clients)()
 	if clients[0].listen == "" {
+		defer answerStatus(env.status, clients)()
 		return clients[0].stdio(running, env.stdin, env.stdout)
 	}
 	listeners, err := listen(clients)
@@ -104,6 +104,7 @@ func (o *options) run(ctx context.Context, env environment) int {
 		fmt.Fprintf(stderr, "dewebsockify: %v\n", err)
 		return exitPort
 	}
+	defer answerStatus(env.status, clients)() // listen has completed the addresses
 	defer startProgress(env.stderr, stderr, clients)()
 	serve(running, clients, listeners)
 	return exitOK
