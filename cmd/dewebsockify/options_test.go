@@ -10,21 +10,37 @@ import (
 	"httpmaster/internal/version"
 )
 
+const (
+	noURL  = "that is no URL: it begins with wss:// or ws://"
+	badURL = "the URL cannot be read: write characters such as @ : / # in user or password as %40 %3A %2F %23, and an IPv6 address in brackets"
+)
+
+// usageError is a command line that is not understood, and why.
+type usageError struct {
+	args []string
+	want string
+}
+
+func testUsageErrors(t *testing.T, tests []usageError) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			code, stdout, stderr := runOnce(t, test.args...)
+			if want := "dewebsockify: " + test.want + "\nTry: dewebsockify --help\n"; code != 2 || stdout != "" || stderr != want {
+				t.Errorf("exit code %d, %q\nwant %q", code, stderr, want)
+			}
+		})
+	}
+}
+
 func TestUsageErrors(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ca := writeCertificate(t, certificate(t, func(*x509.Certificate) {}))
-	password := writeFile(t, "s\n")
-	headers := writeFile(t, "# mine\n\nX-One: 1\nX Two: 2\n")
-	const noURL = "that is no URL: it begins with wss:// or ws://"
-	const badURL = "the URL cannot be read: write characters such as @ : / # in user or password as %40 %3A %2F %23, and an IPv6 address in brackets"
 	const badHeader = `--header: write it as 'Name: value'`
-	tests := []struct {
-		args []string
-		want string
-	}{
+	tests := []usageError{
 		{nil, "it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not 0 arguments"},
 		{[]string{"wss://a.example"}, "it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not 1 arguments"},
 		{[]string{"wss://a.example", "1", "2"}, "it takes a URL and a PORT (or HOST:PORT, unix:PATH, or -), not 3 arguments"},
@@ -53,10 +69,14 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"wss://a.example", "1", "--ca", empty}, "--ca: " + empty + " holds no certificate in PEM form"},
 		{[]string{"wss://a.example", "1", "--ca", ca, "--insecure"}, "--insecure: it contradicts ca: with one the certificate is verified, with the other it is not"},
 	}
-	tests = append(tests, []struct {
-		args []string
-		want string
-	}{
+	testUsageErrors(t, tests)
+}
+
+func TestOptionErrors(t *testing.T) {
+	ca := writeCertificate(t, certificate(t, func(*x509.Certificate) {}))
+	empty, password := writeFile(t, ""), writeFile(t, "s\n")
+	headers := writeFile(t, "# mine\n\nX-One: 1\nX Two: 2\n")
+	testUsageErrors(t, []usageError{
 		{[]string{"wss://a.example", "unix:"}, "unix: is followed by the path of a socket"},
 		{[]string{"wss://a.example", "1", "--proxy", "ftp://x"}, "--proxy: it begins with http://, https://, socks5:// or socks5h://"},
 		{[]string{"wss://a.example", "1", "--proxy", "http://u:sec#ret@x"}, "--proxy: write it as http://user:password@host:port, with characters such as @ : / # in user or password as %40 %3A %2F %23"},
@@ -84,15 +104,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"ssh-config", "--user", "a b", "a", "wss://a.example"}, "--user is one word: no spaces, quotes or #"},
 		{[]string{"ssh-config", "a", "wss://a.example", "--header", "A: x\ny"}, "--header: write it as 'Name: value'"},
 		{[]string{"ssh-config", "-L", "1=ws://x", "a", "wss://a.example"}, "flag provided but not defined: -L"},
-	}...)
-	for _, test := range tests {
-		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			code, stdout, stderr := runOnce(t, test.args...)
-			if want := "dewebsockify: " + test.want + "\nTry: dewebsockify --help\n"; code != 2 || stdout != "" || stderr != want {
-				t.Errorf("exit code %d, %q\nwant %q", code, stderr, want)
-			}
-		})
-	}
+	})
 }
 
 func TestParseOptions(t *testing.T) {
