@@ -41,7 +41,12 @@ var lockoutTable = table[Lockout]{keys: []key[Lockout]{
 var ticketTable = table[Ticket]{}
 
 func shortTicket(l *loader, _ *Ticket, _, arg Text) {
+	l.noArgument("ticket", arg)
+}
+
+// noArgument wants nothing behind a verb.
+func (l *loader) noArgument(verb string, arg Text) {
 	if arg.Value != "" {
-		l.faults.Errorf(arg.Pos, `ticket takes no argument; write "ticket" alone`)
+		l.faults.Errorf(arg.Pos, "%s takes no argument; write %q alone", verb, verb)
 	}
 }

@@ -117,6 +117,11 @@ type Ticket struct {
 	Pos Pos
 }
 
+// Status shows the server on a page.
+type Status struct {
+	Pos Pos
+}
+
 // Log writes an access log.
 type Log struct {
 	File Text // a path, "stdout" or "stderr"
@@ -157,6 +162,7 @@ func (*Reject) Name() string     { return "reject" }
 func (*Static) Name() string     { return "static" }
 func (*Auth) Name() string       { return "auth" }
 func (*Ticket) Name() string     { return "ticket" }
+func (*Status) Name() string     { return "status" }
 func (*Log) Name() string        { return "log" }
 func (*Gzip) Name() string       { return "gzip" }
 func (*Limit) Name() string      { return "limit" }

@@ -85,6 +85,9 @@ var adminTable = table[Admin]{keys: []key[Admin]{
 		"see docs/admin.md", "Unix socket that the commands status, tunnels, reload and stop talk to"),
 }}
 
+// statusTable has nothing to set.
+var statusTable = table[Status]{}
+
 // checkServices compares the addresses of services with those of the ports.
 func (l *loader) checkServices() {
 	if m := l.cfg.Modules.Metrics; m != nil {

@@ -46,6 +46,9 @@ var verbs = []verb{
 	define(verb{name: "static", role: answers, argument: "a folder",
 		doc: "serves files"},
 		Static{}, &staticTable, func(_ *loader, v *Static, _, arg Text) { v.Dir = arg }),
+	define(verb{name: "status", role: answers, optional: true,
+		doc: "shows the server on a page"},
+		Status{}, &statusTable, func(l *loader, _ *Status, _, arg Text) { l.noArgument("status", arg) }),
 	define(verb{name: "auth", argument: "a password file",
 		doc: "asks for a user and password from an htpasswd file"},
 		Auth{}, &authTable, func(_ *loader, v *Auth, _, arg Text) { v.File = arg }),
@@ -105,6 +108,8 @@ func setPos(v any, pos Pos) {
 	case *Limit:
 		v.Pos = pos
 	case *Ticket:
+		v.Pos = pos
+	case *Status:
 		v.Pos = pos
 	case *Gzip:
 		v.Pos = pos

@@ -27,8 +27,9 @@ var arrows = map[string][]string{
 	"internal/guard":      {},
 	"internal/front":      {"internal/guard", "router"},
 	"internal/status":     {},
+	"internal/statuspage": {"internal/status", "router"},
 	"internal/metrics":    {"internal/status", prometheus, prometheus + "/collectors", prometheus + "/promhttp"},
-	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware", "internal/status", "internal/metrics", "internal/front", "internal/guard"},
+	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware", "internal/status", "internal/metrics", "internal/statuspage", "internal/front", "internal/guard"},
 }
 
 // guarded are the libraries that only the packages above that name them use.

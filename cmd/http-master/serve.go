@@ -74,6 +74,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	// Before the ports open: from here on a signal is ours to answer.
 	signals := catchSignals()
 	srv := server.New(log)
+	log = srv.Log()
 	srv.Version = version.Text()
 	r := newReloader(o, srv, log, cfg)
 	defer r.giveAdmin(o.config)()

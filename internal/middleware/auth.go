@@ -138,6 +138,9 @@ func (a *Auth) logFailure(user string, m *router.Match) {
 	if len(user) > enough {
 		user = user[:enough] + "..."
 	}
+	if a.Failures != nil {
+		a.Failures.Add(1)
+	}
 	a.Log.Warn("auth failure", "client", clientText(m), "user", user, "rule", ruleText(m))
 }
 

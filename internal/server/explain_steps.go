@@ -8,6 +8,7 @@ import (
 
 	"httpmaster/config"
 	"httpmaster/internal/middleware"
+	"httpmaster/internal/statuspage"
 	"httpmaster/proxy"
 	"httpmaster/router"
 )
@@ -33,6 +34,8 @@ func (e *explainer) step(h router.Handler) router.Handler {
 	case *proxy.Reject:
 		_, reply := e.try(func(router.Handler) router.Handler { return h })
 		e.answer(Answer{By: "reject", Line: t.Pos.Line, Status: reply.status})
+	case *statuspage.Page:
+		e.answer(Answer{By: "status", Line: t.Pos.Line, Status: http.StatusOK})
 	case *middleware.Auth:
 		e.auth(t)
 		return h.Next

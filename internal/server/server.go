@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"httpmaster/internal/front"
@@ -51,6 +52,9 @@ type Server struct {
 	current   *Generation
 	listeners map[string]*listener // by address key
 	stopped   bool
+	ending    chan struct{} // closed by Shutdown
+	pages     atomic.Int64  // status pages that are open
+	recent    recentEvents
 	history   history
 
 	draining sync.WaitGroup // listeners of removed ports that finish their requests
@@ -58,7 +62,12 @@ type Server struct {
 
 // New makes a server that listens nowhere yet. It tells log what happens.
 func New(log *slog.Logger) *Server {
-	s := &Server{log: log, sessions: tunnel.NewSessions(), tickets: middleware.NewTickets(), shared: newResources(log), listeners: make(map[string]*listener)}
+	s := &Server{
+		sessions: tunnel.NewSessions(), tickets: middleware.NewTickets(),
+		listeners: make(map[string]*listener), ending: make(chan struct{}),
+	}
+	log = slog.New(remembering{Handler: log.Handler(), events: &s.recent})
+	s.log, s.shared = log, newResources(log)
 	s.history.started = time.Now()
 	s.metrics = sync.OnceValue(func() http.Handler { return metrics.Handler(s.Status, log) })
 	return s
@@ -187,6 +196,10 @@ func (s *Server) drain(l *listener) {
 	s.draining.Go(func() { l.shutdown(context.Background()) })
 }
 
+// Log is the log that the server tells what happens. What goes there is in its
+// status as well, if it is a warning or an error.
+func (s *Server) Log() *slog.Logger { return s.log }
+
 // Tunnels is the registry of live tunnels.
 func (s *Server) Tunnels() *tunnel.Registry { return &s.tunnels }
 
@@ -195,6 +208,9 @@ func (s *Server) Tunnels() *tunnel.Registry { return &s.tunnels }
 // until ctx is done; what is left then is cut off and ctx's error returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
+	if !s.stopped {
+		close(s.ending)
+	}
 	s.stopped = true
 	listeners := s.listeners
 	s.listeners = nil

@@ -57,6 +57,7 @@ func (s *Server) Status() *status.Status {
 	st.Started = h.started
 	st.Config = status.Config{Loaded: h.loaded, Reloads: h.reloads, Refused: h.refused, LastRefused: h.lastRefused}
 	st.LiveTunnels = len(s.tunnels.Live())
+	st.Recent = s.recent.get()
 	st.Refused = status.Refused{
 		Connections: s.front.RefusedConnections.Load(),
 		Handshakes:  s.front.FailedHandshakes.Load(),

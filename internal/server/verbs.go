@@ -23,6 +23,8 @@ func (b *builder) verb(t *config.Target, at place, next router.Handler) router.H
 		return &proxy.Reject{Code: v.Code, Page: b.errorPage(v.HTMLFile, at.errors)}
 	case *config.Static:
 		return b.static(v, at, next)
+	case *config.Status:
+		return b.statusPage(v, at)
 	case *config.Auth:
 		return b.auth(v, at, next)
 	case *config.Ticket:

@@ -16,6 +16,7 @@ type Status struct {
 	ACME         []ACME        `json:"acme"`
 	LiveTunnels  int           `json:"liveTunnels"`
 	Refused      Refused       `json:"refused"`
+	Recent       []Event       `json:"recent"` // warnings and errors, the newest first
 }
 
 // Refused is what did not get as far as to a port's rules, since the start.
@@ -23,6 +24,13 @@ type Refused struct {
 	Connections int64 `json:"connections"` // too many of them
 	Handshakes  int64 `json:"handshakes"`  // of TLS, that failed
 	Requests    int64 `json:"requests"`    // not clear, too large or too slow
+}
+
+// Event is a line of the log.
+type Event struct {
+	Time  time.Time `json:"time"`
+	Level string    `json:"level"` // "WARN" or "ERROR"
+	Text  string    `json:"text"`  // what happened, and name=value pairs
 }
 
 // Config is what is served, and how its changes went.
