@@ -139,6 +139,24 @@ func above0(k kind[time.Duration]) kind[time.Duration] {
 	}}
 }
 
+// Never is a duration that does not end, written never.
+const Never time.Duration = -1
+
+// orNever is k, or the word never.
+func orNever(k kind[time.Duration]) kind[time.Duration] {
+	return kind[time.Duration]{k.name + " or never", anyOf(k.schema, enum("never")), func(l *loader, name string, n *yaml.Node, into *time.Duration) {
+		_, err := time.ParseDuration(n.Value)
+		switch {
+		case n.Kind == yaml.ScalarNode && n.Value == "never":
+			*into = Never
+		case n.Kind == yaml.ScalarNode && err != nil && !isDigits(n.Value):
+			l.errorf(n, "%s must be a duration such as 30s or 5m, or never", name)
+		default:
+			k.read(l, name, n, into)
+		}
+	}}
+}
+
 // choice is one of a few words.
 func choice(words ...string) kind[Text] {
 	list := strings.Join(words, " or ")

@@ -62,6 +62,8 @@ type Config struct {
 	ProxyTargetTimeout time.Duration // upstream side idle time; 0 means the default
 	TrustedProxies     []netip.Prefix
 	Limits             Limits
+	StaleTunnels       *time.Duration // how long tunnels outlive the change of their rule; nil means 5 min; may be Never
+	ShutdownTimeout    time.Duration  // for what is under way when the server stops; 0 means 30 s
 }
 
 // Modules holds the services that belong to the process, not to one port.

@@ -21,6 +21,7 @@ type Proxy struct {
 	Errors   *ErrorPage
 	Tunnels  *tunnel.Registry // knows the upgraded connections
 	Carried  *tunnel.Totals   // counts what those carry; nil for nobody
+	Way      string           // to this handler, as tunnel.Entry has it
 	Log      *slog.Logger
 
 	// ClientIdle is how long a client may take for each step: to send more

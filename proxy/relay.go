@@ -17,6 +17,7 @@ import (
 type Relay struct {
 	Name    string         // what logs and lists have in the place of a rule
 	Target  *router.Target // Static
+	Way     string         // to it, as tunnel.Entry has it
 	Tunnels *tunnel.Registry
 	Log     *slog.Logger
 }
@@ -37,7 +38,7 @@ func (r *Relay) Serve(ctx context.Context, client net.Conn, early []byte) {
 	meter := new(tunnel.Meter)
 	started := time.Now()
 	defer r.Tunnels.Add(&tunnel.Entry{
-		Rule: r.Name, Client: client.RemoteAddr().String(), Target: r.Target.Text, Started: started, Meter: meter,
+		Way: r.Way, Rule: r.Name, Client: client.RemoteAddr().String(), Target: r.Target.Text, Started: started, Meter: meter,
 		Close: func(string) {
 			client.Close()
 			upstream.Close()

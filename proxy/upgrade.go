@@ -119,19 +119,23 @@ func (x *exchange) switchProtocols(resp *http.Response, upstream net.Conn, br *b
 	}
 	defer client.Close()
 	meter := &tunnel.Meter{Totals: x.p.Carried}
-	remove := x.p.Tunnels.Add(&tunnel.Entry{
+	entry := &tunnel.Entry{
+		Way:     x.p.Way,
 		Rule:    x.rule(),
 		User:    x.m.User,
 		Client:  x.clientName(),
 		Target:  x.upstream,
 		Started: time.Now(),
 		Meter:   meter,
-		Close: func(string) {
-			client.Close()
-			upstream.Close()
-		},
-	})
-	defer remove()
+	}
+	log := x.p.Log.With("rule", entry.Rule, "client", entry.Client, "target", entry.Target)
+	entry.Close = func(reason string) {
+		log.Info("closing an upgraded connection", "reason", reason)
+		client.Close()
+		upstream.Close()
+	}
+	defer x.p.Tunnels.Add(entry)()
+	x.m.Detach()
 	join(half{client, buffered.Reader}, half{upstream, br}, afterError, meter)
 	x.m.BytesIn, x.m.BytesOut = meter.Received.Load(), meter.Sent.Load()
 }

@@ -51,6 +51,7 @@ type Websockify struct {
 	Sessions *tunnel.Sessions
 	Counts   *tunnel.Counts
 	Route    string
+	Way      string // to this handler, as tunnel.Entry has it
 
 	lookup lookupFunc // nil: the system's resolver
 	dial   dialFunc   // nil: net.Dialer's
@@ -135,11 +136,15 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 	client := logAddress(clientAddress(r, m))
 	log := h.Log.With("rule", ruleName(m), "client", client, "target", target)
 	meter := &tunnel.Meter{Totals: h.Carried}
-	remove := h.Tunnels.Add(&tunnel.Entry{
-		Rule: ruleName(m), User: m.User, Meter: meter, Client: client, Target: target, Started: time.Now(),
+	entry := &tunnel.Entry{
+		Way: h.Way, Rule: ruleName(m), User: m.User, Meter: meter, Client: client, Target: target, Started: time.Now(),
 		Close: func(reason string) { stop(errors.New(reason)) },
-	})
-	defer remove()
+	}
+	leave := new(tunnel.Leave)
+	if tunnel.WantsSession(r) {
+		entry.Leave = leave.Ask
+	}
+	defer h.Tunnels.Add(entry)()
 
 	ws, err := tunnel.Accept(w, r)
 	if err != nil {
@@ -147,10 +152,12 @@ func (h *Websockify) serveTunnel(w http.ResponseWriter, r *http.Request, m *rout
 		log.Warn("tunnel refused", "reason", err)
 		return
 	}
+	m.Detach()
 	log.Info("tunnel open", "address", conn.RemoteAddr())
 	stats, err := h.carry(ctx, ws, conn, tunnel.Opening{
 		Options: tunnel.Options{Ping: h.Ping, IdleTimeout: h.IdleTimeout, MaxLifetime: h.MaxLifetime, Meter: meter},
-		Owner:   owner, Client: m.Client.String(), Hold: h.Resume, Log: log,
+		Owner:   owner, Client: m.Client.String(), Hold: h.Resume, Log: log, Leave: leave,
+		Moved: func(way string) { h.Tunnels.Move(entry, way) },
 	})
 	m.BytesIn, m.BytesOut = stats.Received, stats.Sent
 	closed := []any{"in", stats.Received, "out", stats.Sent, "duration", stats.Duration.Round(time.Millisecond), "reason", stats.Reason}

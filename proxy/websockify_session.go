@@ -19,8 +19,9 @@ func (h *Websockify) resume(w http.ResponseWriter, r *http.Request, m *router.Ma
 	log := h.Log.With("rule", ruleName(m), "client", client)
 	ws, err := tunnel.Accept(w, r)
 	if err == nil {
+		m.Detach()
 		err = h.Sessions.Resume(ws, tunnel.Resuming{
-			Owner: h.owner(m, to), Client: client,
+			Owner: h.owner(m, to), Client: client, Way: h.Way,
 			Allowed: func(target net.Addr) bool { return h.mayKeep(m, to, target) },
 		})
 	}

@@ -48,6 +48,10 @@ type Match struct {
 	// handler has found a secret in that; "" elsewhere.
 	LogURI string
 
+	// Release lets go of the config that the request is answered under; the
+	// server sets it. See Detach.
+	Release func()
+
 	// What a tunnel carried, set by its handler before Serve returns, for the
 	// access log: payload from the client and to the client.
 	BytesIn, BytesOut int64
@@ -70,6 +74,17 @@ func (m *Match) Capture(n int) string {
 func (m *Match) Reset() {
 	clear(m.captures[:cap(m.captures)])
 	*m = Match{captures: m.captures[:0]}
+}
+
+// Detach lets go of the config that the request is answered under, so that what
+// the config shares with others can be closed. The server calls it when Serve
+// has returned; a handler that has taken over the connection calls it itself, as
+// it may live for months. From then on it uses what it has in its hands.
+func (m *Match) Detach() {
+	if release := m.Release; release != nil {
+		m.Release = nil
+		release()
+	}
 }
 
 // capture adds a capture behind those that m has.

@@ -27,7 +27,8 @@ type AccessLog struct {
 
 // exchange is one request that will be logged.
 type exchange struct {
-	log    *AccessLog
+	file   *LogFile
+	format LogFormat
 	rec    *Recorder
 	m      *router.Match
 	came   time.Time
@@ -46,7 +47,8 @@ var exchanges = sync.Pool{New: func() any {
 // break off an answer.
 func (a *AccessLog) Serve(w http.ResponseWriter, r *http.Request, m *router.Match) {
 	e := exchanges.Get().(*exchange)
-	e.log, e.rec, e.m, e.came = a, NewRecorder(w), m, time.Now()
+	e.file, e.format = a.File, a.Format // and not a, behind which the whole config would stay
+	e.rec, e.m, e.came = NewRecorder(w), m, time.Now()
 	e.rec.AfterHijack = e.opened
 	// Kept now, as elements further on may change the request.
 	e.entry = entry{
@@ -76,8 +78,10 @@ func (a *AccessLog) Serve(w http.ResponseWriter, r *http.Request, m *router.Matc
 	finished = true
 }
 
-// logOpen writes the first line of a tunnel.
+// logOpen writes the first line of a tunnel, which needs the file for its last one
+// when no config has it any more.
 func (e *exchange) logOpen() {
+	e.file.Hold()
 	e.entry.tunnel = tunnelOpen
 	e.write()
 }
@@ -102,6 +106,9 @@ func (e *exchange) logDone() {
 		e.entry.bytes = e.m.BytesOut
 	}
 	e.write()
+	if e.rec.Hijacked {
+		e.file.letGo()
+	}
 }
 
 func (e *exchange) write() {
@@ -122,8 +129,8 @@ func (e *exchange) write() {
 	if e.m.Rule != nil {
 		e.entry.rule = e.m.Rule.Line
 	}
-	e.line = e.entry.appendTo(e.line[:0], e.log.Format)
-	e.log.File.WriteLine(e.line)
+	e.line = e.entry.appendTo(e.line[:0], e.format)
+	e.file.WriteLine(e.line)
 }
 
 // withoutQuery is the URI of a tunnel as the log has it: browsers can send no

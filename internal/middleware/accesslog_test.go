@@ -22,7 +22,7 @@ type logged struct {
 
 func newLogged(t *testing.T, format LogFormat, h router.Handler) *logged {
 	t.Helper()
-	l := &logged{file: newLogFile("", nil)} // nobody writes it
+	l := &logged{file: newLogFile("", new(LogFiles))} // nobody writes it
 	a := &AccessLog{File: l.file, Format: format, Next: h}
 	l.addr = serve(t, handle(func(w http.ResponseWriter, r *http.Request, m *router.Match) {
 		l.serving.Add(1)
@@ -178,7 +178,7 @@ func TestAccessLogOfTunnel(t *testing.T) {
 }
 
 func BenchmarkAccessLog(b *testing.B) {
-	file := newLogFile("", nil)
+	file := newLogFile("", new(LogFiles))
 	a := &AccessLog{File: file, Next: handle(func(w http.ResponseWriter, _ *http.Request, _ *router.Match) { w.WriteHeader(200) })}
 	r := &http.Request{Method: "GET", RequestURI: "/", Proto: "HTTP/1.1", Header: http.Header{"User-Agent": {"curl"}}}
 	var w http.ResponseWriter = headerOnce{}

@@ -1,7 +1,9 @@
 package middleware
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 
 	"github.com/klauspost/compress/gzip"
@@ -30,6 +32,16 @@ func (c *compressor) Write(p []byte) (int, error) {
 
 // WriteString is Write.
 func (c *compressor) WriteString(s string) (int, error) { return c.Write([]byte(s)) }
+
+// Hijack hands over the connection, and lets go of the Gzip, behind which all the
+// rest of a config would stay for as long as a tunnel lives.
+func (c *compressor) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := c.Recorder.Hijack()
+	if err == nil {
+		c.gzip = nil
+	}
+	return conn, rw, err
+}
 
 // ReadFrom compresses src, if that was chosen. When it is a stream each part is
 // sent as it comes.

@@ -100,6 +100,21 @@ func (l *LogFiles) Reopen() {
 	}
 }
 
+// Hold keeps f open until a Close of its own, for one who holds f open already
+// and may go before.
+func (f *LogFile) Hold() {
+	f.files.mu.Lock()
+	defer f.files.mu.Unlock()
+	f.users++
+}
+
+// letGo ends what Hold began.
+func (f *LogFile) letGo() {
+	if err := f.Close(); err != nil {
+		f.files.Log.Error("closing an access log", "file", f.name, "err", err)
+	}
+}
+
 // release takes one user away from f, and f from the list when it was the last.
 func (l *LogFiles) release(f *LogFile) (last bool) {
 	l.mu.Lock()

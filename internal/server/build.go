@@ -6,11 +6,15 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"httpmaster/config"
 	"httpmaster/proxy"
 	"httpmaster/router"
 )
+
+// defaultStale is how long tunnels outlive the change of their rule.
+const defaultStale = 5 * time.Minute
 
 // Build makes cfg ready to serve. It reads every file that cfg names and opens
 // no port. What is wrong goes to faults, behind what loading has found; the
@@ -22,6 +26,10 @@ func (s *Server) Build(cfg *config.Config, faults *config.Faults) *Generation {
 	if s.shared.dry {
 		b.gen.sources = newSources(cfg)
 		b.checkAppLog()
+	}
+	b.gen.staleAfter = defaultStale
+	if cfg.StaleTunnels != nil {
+		b.gen.staleAfter = *cfg.StaleTunnels
 	}
 	global := b.errorPage(cfg.ErrorHTMLFile, nil)
 	b.acme()
@@ -60,6 +68,7 @@ type place struct {
 	// route names the place for what outlives the config: the port's address
 	// and the patterns on the way, a line each.
 	route string
+	way   way
 	// guarded: a client got here only through auth or allow.
 	guarded bool
 	// auth is the one that a client has come through last; nil for none.
@@ -90,7 +99,7 @@ func (b *builder) port(cp *config.Port, global *proxy.ErrorPage) *port {
 		allowEncodedSlash: cp.AllowEncodedSlash,
 		trusted:           b.cfg.TrustedProxies,
 	}
-	at := place{port: cp, into: p, route: p.key, errors: p.errors}
+	at := place{port: cp, into: p, route: p.key, way: wayTo(cp, p.key), errors: p.errors}
 	at.tally, _ = b.tally(at, cp.Address.Pos.Line)
 	chain := append(append([]*config.Target{}, b.cfg.Middleware...), cp.Middleware...)
 	if cp.Target != nil {
@@ -159,6 +168,9 @@ func (b *builder) chain(elements []*config.Target, at place, next router.Handler
 		if auth := authIn(t); auth != nil {
 			at.auth = auth
 		}
+		if i < len(elements)-1 {
+			at.way = at.way.through(t)
+		}
 	}
 	for i := len(elements) - 1; i >= 0; i-- {
 		next = b.target(elements[i], places[i], next)
@@ -218,6 +230,7 @@ func (b *builder) router(cr *config.Router, at place, next router.Handler) route
 		inner.scope = at.scope.With(pattern)
 		inner.pattern = pattern
 		inner.route += "\n" + pattern.String()
+		inner.way = at.way.through(cr.Pattern)
 		rule := &router.Rule{Pattern: pattern, Line: cr.Pattern.Pos.Line}
 		inner.tally, rule.Number = b.tally(inner, rule.Line)
 		rule.Handler = b.target(cr.Target, inner, next)

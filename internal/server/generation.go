@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"httpmaster/internal/certs"
 	"httpmaster/internal/front"
@@ -14,7 +15,8 @@ import (
 
 // Generation is a config made ready to serve: patterns compiled, chains
 // composed, files read. It holds shared resources (upstream pools, log files,
-// certificate stores) until the last request that began under it has ended.
+// certificate stores) until the last request that began under it has ended, or
+// has become a tunnel.
 type Generation struct {
 	ports    []*port
 	acme     *acme             // nil: no port asks for it
@@ -25,8 +27,12 @@ type Generation struct {
 	releases []func()
 	sources  *sources // of a dry server's only
 
+	ways       map[string]bool // those to its handlers that make tunnels
+	staleAfter time.Duration   // staleTunnels; negative is never
+	letGo      func()          // release, made into a value once for all requests
+
 	// refs counts the server's own hold on the generation and each request
-	// under way. At zero it is gone for good.
+	// under way that is not a tunnel. At zero it is gone for good.
 	refs atomic.Int64
 }
 
@@ -46,7 +52,7 @@ type port struct {
 	clientAuth        *clientAuth  // nil: no client certificates
 	allowEncodedSlash bool
 	trusted           []netip.Prefix
-	front             front.Settings
+	front             *front.Settings
 	limits            limits
 
 	rules   int
@@ -58,7 +64,8 @@ type port struct {
 }
 
 func newGeneration() *Generation {
-	g := &Generation{}
+	g := &Generation{ways: make(map[string]bool)}
+	g.letGo = g.release
 	g.refs.Store(1)
 	return g
 }

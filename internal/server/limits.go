@@ -46,11 +46,12 @@ func (b *builder) front(p *port, own config.Limits) {
 		head:    int(cmp.Or(own.HeadSize, all.HeadSize, headSize)),
 		streams: cmp.Or(own.Streams, all.Streams, http2Streams),
 	}
-	p.front = front.Settings{
+	trusted := p.trusted // and not p: connections keep these settings, for as long as tunnels live
+	p.front = &front.Settings{
 		TLS:           p.tls,
 		MaxConns:      cmp.Or(own.MaxConns, all.MaxConns, maxConns),
 		MaxPerAddress: cmp.Or(perAddress, maxPerAddress),
-		Uncounted:     func(a netip.Addr) bool { return perAddress == 0 && a.IsLoopback() || p.trusts(a) },
+		Uncounted:     func(a netip.Addr) bool { return perAddress == 0 && a.IsLoopback() || contains(trusted, a) },
 		Handshake:     cmp.Or(own.HandshakeTimeout, all.HandshakeTimeout, handshakeTimeout),
 		Sniff:         cmp.Or(own.SniffTimeout, all.SniffTimeout, sniffTimeout),
 		Guard: guard.Limits{
@@ -78,6 +79,7 @@ func (b *builder) ssh(p *port, cp *config.Port) {
 		b.faults.Errorf(cp.SSH.Pos, "ssh %q: there is no request to take a part of the address from", cp.SSH.Value)
 		return
 	}
-	relay := &proxy.Relay{Name: "ssh", Target: target, Tunnels: &b.server.tunnels, Log: b.server.log}
+	way := b.way(place{way: wayTo(cp, p.key)}, cp.SSH)
+	relay := &proxy.Relay{Name: "ssh", Way: way, Target: target, Tunnels: &b.server.tunnels, Log: b.server.log}
 	p.front.SSH = relay.Serve
 }

@@ -49,7 +49,7 @@ func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, erro
 	l := &listener{key: p.key, ln: ln, log: logger}
 	l.alive, l.cut = context.WithCancel(context.Background())
 	l.state.Store(p)
-	l.front = front.New(ln, p.key, func() *front.Settings { return &l.state.Load().front }, logger, counts)
+	l.front = front.New(ln, p.key, func() *front.Settings { return l.state.Load().front }, logger, counts)
 	return l, nil
 }
 

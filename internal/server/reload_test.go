@@ -64,43 +64,6 @@ func TestReloadKeepsListenersAndDropsNoRequest(t *testing.T) {
 	}
 }
 
-func TestReloadKeepsTunnels(t *testing.T) {
-	echo := echoService(t)
-	addr := freePorts(t, 1)[0]
-	text := "ports: {" + quoted(addr) + ": {router: {'/echo': 'websockify -> " + echo + "'}}}"
-	s := start(t, text)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	ws, _, err := websocket.Dial(ctx, "ws://"+addr+"/echo", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp := websocket.NetConn(ctx, ws, websocket.MessageBinary)
-	defer tcp.Close()
-	say := func(word string) {
-		t.Helper()
-		if _, err := tcp.Write([]byte(word)); err != nil {
-			t.Fatal(err)
-		}
-		buf := make([]byte, len(word))
-		if _, err := io.ReadFull(tcp, buf); err != nil || string(buf) != word {
-			t.Fatalf("the echo of %q was %q, %v", word, buf, err)
-		}
-	}
-	say("before")
-	if err := s.apply(text); err != nil {
-		t.Fatal(err)
-	}
-	say("after the same config again")
-	if err := s.apply(site(addr, "404")); err != nil {
-		t.Fatal(err)
-	}
-	say("after its rule has gone")
-	if n := len(s.srv.Tunnels().Live()); n != 1 {
-		t.Errorf("%d tunnels are known, want 1", n)
-	}
-}
-
 func TestPortThatCannotBeBoundChangesNothing(t *testing.T) {
 	addrs := freePorts(t, 2)
 	s := start(t, site(addrs[0], "404"))

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,13 @@ var matches = sync.Pool{New: func() any { return new(router.Match) }}
 // path canonical once, let the port's chain answer.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := l.hold()
-	defer p.gen.release()
+	m := matches.Get().(*router.Match)
+	m.Release = p.gen.letGo
+	defer func() {
+		m.Detach()
+		m.Reset()
+		matches.Put(m)
+	}()
 	if p.service != nil {
 		p.service.ServeHTTP(w, r)
 		return
@@ -27,11 +34,6 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.answersACME(w, r) {
 		return
 	}
-	m := matches.Get().(*router.Match)
-	defer func() {
-		m.Reset()
-		matches.Put(m)
-	}()
 	c := p.begin(w, m)
 	defer c.end(r)
 	if status, reason := p.admit(r, m); status != 0 {
@@ -129,11 +131,8 @@ func forwardedAddr(entry string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-func (p *port) trusts(addr netip.Addr) bool {
-	for _, prefix := range p.trusted {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
+func (p *port) trusts(addr netip.Addr) bool { return contains(p.trusted, addr) }
+
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

@@ -131,6 +131,7 @@ func (s *Server) Apply(gen *Generation) error {
 	}
 	old := s.current
 	s.current = gen
+	s.keepTunnels(gen)
 	s.history.applied(old == nil)
 	s.shared.acmes.serve(gen)
 	for _, balancer := range gen.checked {
@@ -140,6 +141,19 @@ func (s *Server) Apply(gen *Generation) error {
 		old.release()
 	}
 	return nil
+}
+
+// keepTunnels has the tunnels of rules that gen does not have, or has changed,
+// closed in a while.
+func (s *Server) keepTunnels(gen *Generation) {
+	stale := s.tunnels.Keep(gen.ways, gen.staleAfter)
+	switch {
+	case stale == 0:
+	case gen.staleAfter < 0:
+		s.log.Info("tunnels of rules that were changed or removed stay open", "tunnels", stale)
+	default:
+		s.log.Info("tunnels of rules that were changed or removed will be closed", "tunnels", stale, "after", gen.staleAfter)
+	}
 }
 
 // bind opens the addresses of gen that are not open yet, all or none.

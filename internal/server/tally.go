@@ -150,4 +150,5 @@ func (c *counting) count() {
 		number = c.m.Rule.Number
 	}
 	c.port.tallies[number].add(c.rec.Status, time.Since(c.came), c.rec.Bytes)
+	c.port = nil // which a tunnel is not to keep
 }

@@ -15,6 +15,7 @@ func (b *builder) proxy(v *config.Proxy, at place, next router.Handler) router.H
 		Errors:         at.errors,
 		Tunnels:        &b.server.tunnels,
 		Carried:        &at.tally.tunnels,
+		Way:            b.way(at, v),
 		Log:            b.server.log,
 		ClientIdle:     cmp.Or(v.ClientTimeout, at.port.ProxyTimeout, b.cfg.ProxyTimeout),
 		UpstreamIdle:   cmp.Or(v.Timeout, at.port.ProxyTargetTimeout, b.cfg.ProxyTargetTimeout, b.agent(at).Timeout),

@@ -32,6 +32,7 @@ func (b *builder) websockify(v *config.Websockify, at place, next router.Handler
 		Sessions:      b.server.sessions,
 		Counts:        &b.server.counts,
 		Route:         at.route,
+		Way:           b.way(at, v),
 		Log:           b.server.log,
 	}
 	for _, origin := range v.Origins {

@@ -81,6 +81,12 @@ func WantsResume(r *http.Request) bool {
 	return hasToken(r.Header["Sec-Websocket-Protocol"], protocolResume)
 }
 
+// WantsSession reports whether what Accept makes of r, a WebSocket handshake,
+// can be a session: CanResume of it.
+func WantsSession(r *http.Request) bool {
+	return hasToken(r.Header["Sec-Websocket-Protocol"], protocolTunnel)
+}
+
 // Accept answers a request that CheckHandshake found good with 101 and takes
 // its connection over; the server's deadlines no longer apply to it. Bytes that
 // the client sent right behind its request are not lost. The caller has checked

@@ -27,6 +27,8 @@ type attachment struct {
 	why   error       // ... because of this
 	guard *time.Timer // bounds the end
 	last  bool        // everything has been sent, and the peer is to answer with a Close frame
+
+	dismissed string // why the peer is to come again; "" if it is not
 }
 
 func newAttachment(s *session, ws *Conn) *attachment {
@@ -133,11 +135,14 @@ func (a *attachment) fail(why error) {
 }
 
 // sayClose begins the close handshake if the session is over, or will be with
-// the peer's answer, which receive reads.
+// the peer's answer, which receive reads; or if the peer is to come again.
 func (a *attachment) sayClose() {
 	s := a.session
 	s.mu.Lock()
-	polite, end := (s.over || a.last) && !a.gone, s.end
+	polite, end := (s.over || a.last || a.dismissed != "") && !a.gone, s.end
+	if a.dismissed != "" && !s.over && !a.last {
+		end = ending{code: closeGoingAway, reason: a.dismissed}
+	}
 	s.mu.Unlock()
 	if !polite {
 		return

@@ -27,6 +27,9 @@ func (a *attachment) nextFrames() ([]byte, *buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
+		if a.dismissed != "" && !s.over {
+			return nil, nil
+		}
 		if frames, buf := a.compose(); buf != nil {
 			return frames, buf
 		}

@@ -3,6 +3,7 @@ package tunnel
 import (
 	"encoding/binary"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,7 @@ func newConn(conn net.Conn, early []byte, client bool, subprotocol string) *Conn
 // CanResume says whether the peers have agreed on the protocol of sessions: then
 // the tunnel is one of Sessions.Open, Sessions.Resume or Forward and not of Join.
 func (c *Conn) CanResume() bool {
-	return c.subprotocol == protocolTunnel || c.subprotocol == protocolResume
+	return strings.EqualFold(c.subprotocol, protocolTunnel) || strings.EqualFold(c.subprotocol, protocolResume) // as the client spells it
 }
 
 // fill waits for bytes of the peer, once next has no more.

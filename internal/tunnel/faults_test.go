@@ -132,6 +132,8 @@ type sessionServer struct {
 	targets  map[string]net.Conn
 	ended    map[string]chan result
 	refusals chan error
+	leave    Leave       // of the sessions
+	moved    chan string // what they were told
 	ctx      context.Context
 	stop     context.CancelCauseFunc
 }
@@ -142,6 +144,7 @@ func serveSessions(t testing.TB, hold time.Duration) *sessionServer {
 		Sessions: NewSessions(), hold: hold, log: slog.New(slog.DiscardHandler),
 		allowed: func(net.Addr) bool { return true },
 		targets: make(map[string]net.Conn), ended: make(map[string]chan result), refusals: make(chan error, 100),
+		moved: make(chan string, 1),
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	var handlers sync.WaitGroup
@@ -166,7 +169,7 @@ func (s *sessionServer) handle(t testing.TB, w http.ResponseWriter, r *http.Requ
 		return // cut off
 	}
 	if WantsResume(r) {
-		err := s.Resume(ws, Resuming{Owner: owner, Client: "c", Allowed: s.allowed})
+		err := s.Resume(ws, Resuming{Owner: owner, Client: "c", Way: "again", Allowed: s.allowed})
 		select {
 		case s.refusals <- err:
 		default:
@@ -181,7 +184,13 @@ func (s *sessionServer) handle(t testing.TB, w http.ResponseWriter, r *http.Requ
 		ws.CloseNow()
 		return
 	}
-	stats, err := s.Open(s.ctx, ws, conn, Opening{Options: s.opts, Owner: owner, Client: "c", Hold: s.hold, Log: s.log})
+	stats, err := s.Open(s.ctx, ws, conn, Opening{Options: s.opts, Owner: owner, Client: "c", Hold: s.hold, Log: s.log, Leave: &s.leave,
+		Moved: func(way string) {
+			select {
+			case s.moved <- way:
+			default: // nobody asks
+			}
+		}})
 	ended <- result{stats, err}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Entry is one live tunnel or upgraded connection, as the registry's readers
-// see it. Its fields do not change after Add.
+// see it. Its fields do not change after Add, except where noted.
 type Entry struct {
 	ID      uint64 // given by Add: 1 for the first
 	Rule    string // the rule's pattern as written, with its line
@@ -19,6 +19,17 @@ type Entry struct {
 	// Close asks the tunnel to end, telling its client why where the protocol
 	// can. It returns at once and may be called more than once.
 	Close func(reason string)
+	// Leave asks the tunnel's client to come again, over a new WebSocket and so
+	// under the rules of then. It is nil where the protocol has no such thing,
+	// and Close does. It returns at once and may be called more than once.
+	Leave func(reason string)
+	// Way is what led to the tunnel: a text that is the same under two configs if
+	// nothing that counts differs, for Keep. Move changes it.
+	Way string
+
+	// Guarded by Registry.mu.
+	stale time.Time // since when Way is in no config; zero while it is
+	asked bool      // to end, because it is stale
 }
 
 // Registry knows every live tunnel of a server. http.Server.Shutdown neither
@@ -30,6 +41,11 @@ type Registry struct {
 	last   uint64        // the ID given last
 	empty  chan struct{} // closed when live becomes empty; nil when nobody waits
 	ending string        // why new tunnels are closed at once; "" while they are not
+
+	ways       map[string]bool // of the config that is served; nil: not told, and none is stale
+	staleAfter time.Duration   // see Keep
+	reaper     *time.Timer     // runs reap; nil until something is stale
+	waking     time.Time       // when reaper fires; zero when it does not
 }
 
 // Add makes e known until the returned function is called, which the tunnel
@@ -46,6 +62,7 @@ func (r *Registry) Add(e *Entry) (remove func()) {
 	if e.Meter == nil {
 		e.Meter = new(Meter)
 	}
+	r.judge(e)
 	ending := r.ending
 	r.mu.Unlock()
 	e.Meter.opened()
@@ -90,14 +107,19 @@ func (r *Registry) Find(id uint64) *Entry {
 func (r *Registry) CloseAll(ctx context.Context, reason string) error {
 	r.mu.Lock()
 	r.ending = reason
+	if r.reaper != nil {
+		r.reaper.Stop()
+	}
 	r.mu.Unlock()
 	for _, e := range r.Live() {
 		e.Close(reason)
 	}
-	return r.wait(ctx)
+	return r.Wait(ctx)
 }
 
-func (r *Registry) wait(ctx context.Context) error {
+// Wait waits until no tunnel is open, or until ctx is done, and then gives its
+// error.
+func (r *Registry) Wait(ctx context.Context) error {
 	r.mu.Lock()
 	if len(r.live) == 0 {
 		r.mu.Unlock()

@@ -23,6 +23,10 @@ const (
 // and only the client may not know.
 const lastWord = 30 * time.Second
 
+// comeAgain is how long a session is held whose client was asked to come again,
+// which takes it a moment.
+const comeAgain = 30 * time.Second
+
 // Sessions are a server's tunnels that survive the loss of their WebSocket. It
 // outlives configs: a session may be resumed under a later one. NewSessions
 // makes one.
@@ -58,6 +62,9 @@ type Opening struct {
 	Client string        // the client's IP address; it counts for clients without a user
 	Hold   time.Duration // how long a lost client is waited for; 0: not at all
 	Log    *slog.Logger  // is told when the session is lost and found
+	Leave  *Leave        // asks the client to come again; may be nil
+	// Moved is told Resuming.Way when the client has come back. It may be nil.
+	Moved func(way string)
 }
 
 // hosted is a session on the server. Sessions.mu guards what has no other note.
@@ -90,6 +97,7 @@ func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening)
 	s.start()
 	a := newAttachment(s.session, ws)
 	if s.attach(a, func() bool { s.welcome(a); return true }) {
+		o.Leave.begin(s.session)
 		r.carry(s, a)
 	}
 	<-s.ending
@@ -118,17 +126,25 @@ func (r *Sessions) carry(s *hosted, a *attachment) {
 		s.finish(s.given(why))
 		return
 	}
-	if _, closing := s.closing(); !closing {
-		s.Log.Info("tunnel lost", "held", s.Hold, "error", why)
+	wait := s.Hold
+	_, closing := s.closing()
+	switch {
+	case closing:
+		wait = min(wait, r.lastWord)
+	case a.dismissed != "":
+		wait = min(wait, comeAgain)
+		s.Log.Info("tunnel's client asked to come again", "held", wait, "reason", a.dismissed)
+	default:
+		s.Log.Info("tunnel lost", "held", wait, "error", why)
 	}
-	r.hold(s, a)
+	r.hold(s, a, wait)
 }
 
 // errCrowded is why a session ends when one of the maxima is exceeded.
 var errCrowded = errors.New("the client was away, and others needed the room")
 
-// hold keeps s, which has lost a, until its client comes back, for a while.
-func (r *Sessions) hold(s *hosted, a *attachment) {
+// hold keeps s, which has lost a, until its client comes back, for so long.
+func (r *Sessions) hold(s *hosted, a *attachment, wait time.Duration) {
 	r.mu.Lock()
 	s.mu.Lock()
 	replaced := a.attempt != s.attempt
@@ -140,11 +156,7 @@ func (r *Sessions) hold(s *hosted, a *attachment) {
 	s.since = time.Now()
 	s.holds++
 	n := s.holds
-	wait := s.Hold
-	if _, closing := s.closing(); closing {
-		wait = min(wait, r.lastWord)
-	}
-	s.expiry = time.AfterFunc(wait, func() { r.expire(s, n) })
+	s.expiry = time.AfterFunc(wait, func() { r.expire(s, n, wait) })
 	r.held = append(r.held, s)
 	victims := r.surplus(s)
 	r.mu.Unlock()
@@ -203,7 +215,7 @@ func (r *Sessions) release(s *hosted) {
 }
 
 // expire ends a session whose client did not come back in time.
-func (r *Sessions) expire(s *hosted, holds int) {
+func (r *Sessions) expire(s *hosted, holds int, waited time.Duration) {
 	r.mu.Lock()
 	late := s.holds != holds || s.since.IsZero()
 	if !late {
@@ -211,7 +223,7 @@ func (r *Sessions) expire(s *hosted, holds int) {
 	}
 	r.mu.Unlock()
 	if !late {
-		s.finish(s.given(fmt.Errorf("the client did not come back within %v", s.Hold)))
+		s.finish(s.given(fmt.Errorf("the client did not come back within %v", waited)))
 	}
 }
 

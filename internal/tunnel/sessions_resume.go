@@ -11,6 +11,7 @@ import (
 type Resuming struct {
 	Owner  Owner
 	Client string // the client's address, for the log
+	Way    string // that the client has come by, for Opening.Moved
 	// Allowed says whether the session may still be connected to its target,
 	// as the rules are now.
 	Allowed func(target net.Addr) bool
@@ -95,6 +96,9 @@ func (r *Sessions) goOn(s *hosted, a *attachment, received uint64, q Resuming) e
 		return errStale
 	}
 	s.meter.resumed()
+	if s.Moved != nil {
+		s.Moved(q.Way)
+	}
 	s.Log.Info("tunnel resumed", "after", away.Round(time.Millisecond), "from", q.Client)
 	r.carry(s, a)
 	return nil
