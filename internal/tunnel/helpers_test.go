@@ -70,7 +70,9 @@ func serveConn(t testing.TB, near net.Conn, opts Options) *served {
 			return
 		}
 		stats, err := Join(ctx, ws, near, opts)
-		t.Logf("the server's end of the tunnel: %q, error %v", stats.Reason, err)
+		if _, benchmark := t.(*testing.B); !benchmark {
+			t.Logf("the server's end of the tunnel: %q, error %v", stats.Reason, err)
+		}
 		ended <- result{stats, err}
 	}))
 	t.Cleanup(func() {
