@@ -180,3 +180,10 @@ func (l *Listener) State(nc net.Conn, state http.ConnState) {
 		g.Hijacked()
 	}
 }
+
+// Open is how many connections are open.
+func (l *Listener) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.open)
+}

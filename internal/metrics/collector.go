@@ -25,6 +25,8 @@ var (
 	configGood   = name("config_last_reload_successful", "0 when the newest config was refused and an older one is served, else 1.")
 	reloads      = name("config_reloads_total", "Reloads since the start: taken over, or refused because of a fault.", "result")
 
+	connections = name("connections", "Connections of clients that are open, those of tunnels among them.", "port")
+
 	turnedAway = name("turned_away_total", "What did not get as far as to a rule: connections that were too many, TLS handshakes that failed, requests that were not clear, too large or too slow.", "what")
 
 	requests     = name("requests_total", "Requests by the first digit of their status. A tunnel counts when it opens.", "port", "rule", "class")
@@ -52,7 +54,7 @@ type collector struct{ now func() *status.Status }
 // know when another metric has the name of one of these.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildInfo, started, configInfo, configLoaded, configGood, reloads, turnedAway, requests, durations, bytes,
+		buildInfo, started, configInfo, configLoaded, configGood, reloads, connections, turnedAway, requests, durations, bytes,
 		authFailures, refused, tunnelsLive, tunnelsOpened, tunnelBytes, tunnelsResumed,
 		upstreamState, upstreamInUse, certificateEnds, acmeResults,
 	} {
@@ -100,6 +102,7 @@ func (x sample) counter(d *prometheus.Desc, v int64, labels ...string) {
 // port shows the rules of a port that have had a request or a tunnel, and the
 // one without a pattern: of ten thousand hosts most are silent.
 func (x sample) port(p *status.Port) {
+	x.gauge(connections, float64(p.Connections), p.Address)
 	seen := make(map[string]bool)
 	for i := range p.Rules {
 		r := &p.Rules[i]

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,6 +71,10 @@ func TestMetrics(t *testing.T) {
 		}
 		fmt.Fprint(w, "hello")
 	})
+	passwords := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(passwords, []byte("me:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	text := `
 modules: {metrics: {listen: ` + quoted(addrs[1]) + `}}
 ports:
@@ -78,6 +84,7 @@ ports:
       "b.com": ` + quoted(app) + `
       "limited.com": ["limit -> 1/h", "reject -> 410"]
       "denied.com": ["deny -> 127.0.0.0/8", "reject -> 410"]
+      "guarded.com": ["auth -> ` + passwords + `", "reject -> 410"]
       "silent.com": "reject -> 410"
 `
 	r := start(t, text)
@@ -90,6 +97,8 @@ ports:
 	wantStatus(t, c, "http://limited.com/", 410)
 	wantStatus(t, c, "http://limited.com/", 429)
 	wantStatus(t, c, "http://denied.com/", 403)
+	wantStatus(t, c, "http://me:wrong@guarded.com/", 401)
+	wantStatus(t, c, "http://guarded.com/", 401)
 	for i := range 20 {
 		wantStatus(t, c, fmt.Sprintf("http://made-up-%d.example/%d", i, i), 404)
 	}
@@ -105,6 +114,8 @@ ports:
 		`refused_requests_total{by="limit",` + label("limited.com") + `}`:        1,
 		`refused_requests_total{by="address",` + label("denied.com") + `}`:       1,
 		`request_duration_seconds_bucket{` + label("a.com > /x") + `,le="+Inf"}`: 1,
+		`auth_failures_total{` + label("guarded.com") + `}`:                      1,
+		`connections{port="` + addrs[0] + `"}`:                                   25, // the client keeps one for each host
 		`config_last_reload_successful`:                                          1,
 		`config_reloads_total{result="ok"}`:                                      0,
 	}

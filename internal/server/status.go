@@ -50,6 +50,10 @@ func (s *Server) Status() *status.Status {
 	}
 	s.mu.Lock()
 	h, gen := s.history, s.current
+	open := make(map[string]int, len(s.listeners))
+	for key, l := range s.listeners {
+		open[key] = l.front.Open()
+	}
 	if gen != nil && !gen.hold() {
 		gen = nil
 	}
@@ -69,6 +73,9 @@ func (s *Server) Status() *status.Status {
 	defer gen.release()
 	st.Config.File, st.Config.Hash = gen.file, hex.EncodeToString(gen.hash[:])
 	gen.report(st)
+	for i := range st.Ports {
+		st.Ports[i].Connections = open[st.Ports[i].Address]
+	}
 	return st
 }
 

@@ -51,6 +51,8 @@ type Port struct {
 	Address string `json:"address"` // as reloads compare it: "80", "127.0.0.1:80", "unix:/x"
 	TLS     bool   `json:"tls"`
 	Rules   []Rule `json:"rules"`
+	// Connections is how many are open; those of tunnels are among them.
+	Connections int `json:"connections"`
 }
 
 // Rule is a rule with what came through it since the server has it. Rules of a
