@@ -94,8 +94,7 @@ func parseChunkLine(line []byte) (size int64, ok bool) {
 	if !ok || bytes.IndexByte(line, '\r') >= 0 || bytes.IndexByte(line, 0) >= 0 {
 		return 0, false
 	}
-	digits, _, _ := bytes.Cut(line, []byte(";"))
-	digits = bytes.TrimRight(digits, " \t")
+	digits, _, _ := bytes.Cut(bytes.TrimRight(line, " \t"), []byte(";"))
 	const most = 15 // which fit
 	if len(digits) == 0 || len(digits) > most {
 		return 0, false

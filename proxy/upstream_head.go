@@ -59,8 +59,8 @@ type responseHead struct {
 }
 
 // parseHead reads a head, its empty line included. It refuses what net/http's
-// own parser mends: a line that does not end in CR LF, a CR or a NUL within a
-// line, a field that is continued on the next line, space before a colon. Two
+// own parser mends: a line that does not end in CR LF, a CR within a line, a
+// field that is continued on the next line, space before a colon. Two
 // programs that mend it differently do not see the same message (RFC 9112,
 // 2.2, 5.1, 5.2).
 func parseHead(text string) (h responseHead, err error) {
@@ -103,7 +103,7 @@ func malformed(line string) error {
 var (
 	errLineEnd = errors.New("the response's head has a line that does not end in CR LF")
 	errName    = errors.New("the response's head has a line that begins with no field name and colon")
-	errBreak   = errors.New("the response's head has a CR or NUL within a line")
+	errBreak   = errors.New("the response's head has a control character within a line")
 )
 
 // parseFields reads fields up to the empty line.
@@ -124,7 +124,7 @@ func parseFields(text string) (http.Header, error) {
 			return nil, errName
 		}
 		value = strings.Trim(value, " \t")
-		if strings.IndexByte(value, '\r') >= 0 || strings.IndexByte(value, 0) >= 0 {
+		if !httpguts.ValidHeaderFieldValue(value) {
 			return nil, errBreak
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
