@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 
@@ -97,9 +95,9 @@ func logOutput(cfg *config.Config, stderr io.Writer) (io.Writer, func(), error) 
 		return stderr, func() {}, nil
 	}
 	name = cfg.Resolve(name)
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	l, err := openAppLog(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the log file %s: %w", name, errors.Unwrap(err))
+		return nil, nil, err
 	}
-	return f, func() { f.Close() }, nil
+	return l, l.close, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,16 +19,20 @@ const watchInterval = time.Second
 
 // reloader keeps a server at what its config file says.
 type reloader struct {
-	file string
-	srv  *server.Server
-	log  *slog.Logger
+	file    string
+	options serveOptions
+	srv     *server.Server
+	log     *slog.Logger
 
 	always bool // --watch: reload when the file changes, whatever it says
 	asked  bool // watchConfig in the file that is served
 
-	served   [32]byte // hash of the content that is served
-	rejected [32]byte // hash of the content that was refused last
-	seen     fileState
+	user, group string        // that were asked for at start
+	patience    time.Duration // shutdownTimeout of the config that is served
+
+	served   [32]byte  // hash of the content that is served
+	rejected [32]byte  // hash of the content that was refused last
+	seen     fileState // nothing at first: the file may have changed since it was loaded
 
 	asks  chan chan<- []string // by the admin socket; see ask
 	stops chan struct{}        // by the admin socket
@@ -37,6 +42,7 @@ type reloader struct {
 func newReloader(o serveOptions, srv *server.Server, log *slog.Logger, cfg *config.Config) *reloader {
 	return &reloader{
 		file: o.config, srv: srv, log: log, served: cfg.Hash, always: o.watch, asked: cfg.WatchConfig,
+		options: o, user: cfg.User.Value, group: cfg.Group.Value, patience: cmp.Or(cfg.ShutdownTimeout, shutdownTimeout),
 		asks: make(chan chan<- []string), stops: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -73,19 +79,17 @@ func stateOf(file string) fileState {
 
 // loop reloads when a signal or the admin socket asks for it, and if the file is
 // to be watched when it changes, until it is asked to stop.
-func (r *reloader) loop(signals <-chan os.Signal) {
+func (r *reloader) loop(reloads, stops <-chan os.Signal) {
 	defer close(r.ended)
-	r.seen = stateOf(r.file)
 	changed := false
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
 		select {
-		case s := <-signals:
-			if !isReload(s) {
-				return
-			}
+		case <-reloads:
 			r.reload(true)
+		case <-stops:
+			return
 		case answer := <-r.asks:
 			answer <- r.reload(true)
 		case <-r.stops:
@@ -141,6 +145,8 @@ func (r *reloader) reload(forced bool) (wrong []string) {
 	if !forced && (cfg.Hash == r.served || cfg.Hash == r.rejected) {
 		return nil
 	}
+	notify(reloading())
+	defer notify("READY=1")
 	gen := r.srv.Build(cfg, faults)
 	if faults.Err() != nil {
 		gen.Discard()
@@ -154,9 +160,19 @@ func (r *reloader) reload(forced bool) (wrong []string) {
 		return r.refuse(cfg, err.Error())
 	}
 	r.served, r.asked = cfg.Hash, cfg.WatchConfig
+	r.patience = cmp.Or(cfg.ShutdownTimeout, shutdownTimeout)
 	r.log.Info("config reloaded")
+	r.warnOfUser(cfg)
 	announce(r.log, gen)
 	return nil
+}
+
+// warnOfUser says that a running server cannot become somebody else.
+func (r *reloader) warnOfUser(cfg *config.Config) {
+	become(cfg, r.options.user, r.options.group)
+	if cfg.User.Value != r.user || cfg.Group.Value != r.group {
+		r.log.Warn("user and group have changed in the config, which needs a restart; until then the server stays who it is")
+	}
 }
 
 // refuse says why cfg is not served, and gives the same.

@@ -14,7 +14,8 @@ import (
 	"httpmaster/internal/version"
 )
 
-// shutdownTimeout is how long requests and tunnels get to end after SIGTERM.
+// shutdownTimeout is how long requests and tunnels get to end after SIGTERM, if
+// the config says nothing else.
 const shutdownTimeout = 30 * time.Second
 
 type serveOptions struct {
@@ -72,7 +73,7 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	log := newLog(cfg, out, level)
 
 	// Before the ports open: from here on a signal is ours to answer.
-	signals := catchSignals()
+	reloads, stops := catchSignals()
 	srv := server.New(log)
 	log = srv.Log()
 	srv.Version = version.Text()
@@ -95,9 +96,10 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 		return exitFault
 	}
 	announce(log, gen)
+	notify("READY=1")
 
-	r.loop(signals)
-	return stop(srv, log, signals)
+	r.loop(reloads, stops)
+	return stop(srv, log, stops, r.patience)
 }
 
 func announce(log *slog.Logger, gen *server.Generation) {
@@ -110,17 +112,14 @@ func announce(log *slog.Logger, gen *server.Generation) {
 }
 
 // stop ends what is under way; a second signal, or a time limit, cuts it off.
-func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) int {
+func stop(srv *server.Server, log *slog.Logger, stops <-chan os.Signal, patience time.Duration) int {
+	notify("STOPPING=1")
 	log.Info("stopping: finishing requests, closing tunnels")
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	go func() {
-		for s := range signals {
-			if !isReload(s) {
-				cancel()
-				return
-			}
-		}
+		<-stops
+		cancel()
 	}()
 	if err := srv.Shutdown(ctx); err != nil {
 		log.Warn("stopped; what was still open has been cut off")

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// catchSignals gives the signals that the server answers, from now on.
-func catchSignals() <-chan os.Signal {
-	c := make(chan os.Signal, 8)
-	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
-	return c
+// catchSignals gives the signals that the server answers, from now on: those
+// that ask to reload, of which any number that come at once are one, and those
+// that ask to stop.
+func catchSignals() (reloads, stops <-chan os.Signal) {
+	r, s := make(chan os.Signal, 1), make(chan os.Signal, 2)
+	signal.Notify(r, syscall.SIGHUP, syscall.SIGUSR1)
+	signal.Notify(s, syscall.SIGINT, syscall.SIGTERM)
+	return r, s
 }
-
-// isReload tells the signals that ask for a reload from those that ask to stop.
-func isReload(s os.Signal) bool { return s == syscall.SIGHUP || s == syscall.SIGUSR1 }

@@ -7,10 +7,8 @@ import (
 
 // catchSignals gives the signals that the server answers, from now on. Windows
 // has none that could ask for a reload; --watch does.
-func catchSignals() <-chan os.Signal {
-	c := make(chan os.Signal, 8)
-	signal.Notify(c, os.Interrupt)
-	return c
+func catchSignals() (reloads, stops <-chan os.Signal) {
+	s := make(chan os.Signal, 2)
+	signal.Notify(s, os.Interrupt)
+	return nil, s
 }
-
-func isReload(os.Signal) bool { return false }
