@@ -113,7 +113,7 @@ func (a *attachment) takeData(m message) error {
 	if s.inEnded || m.offset != s.in.end || s.in.len()+len(m.data) > window {
 		return errOrder
 	}
-	for s.in.len() >= fairShare && s.crowded(s.in.budget) && !s.over && !a.gone {
+	for s.full(&s.in) && !s.over && !a.gone {
 		s.changed.Wait()
 	}
 	s.in.append(m.data)

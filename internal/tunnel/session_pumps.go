@@ -63,12 +63,13 @@ func (s *session) connEnded() error {
 func (s *session) offer(p []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(p) > 0 && !s.over {
+	for len(p) > 0 {
+		full := s.full(&s.out)
 		room := window - s.out.len()
-		if s.out.len() >= fairShare && s.crowded(s.out.budget) {
-			room = 0
-		}
-		if room == 0 {
+		switch {
+		case s.over:
+			return false
+		case full || room == 0:
 			s.changed.Wait()
 			continue
 		}
@@ -81,16 +82,18 @@ func (s *session) offer(p []byte) bool {
 	return !s.over
 }
 
-// crowded says whether all queues together hold too much, after asking for room.
-// s.mu is held, but not all the time.
-func (s *session) crowded(b *budget) bool {
-	if !b.exceeded() {
+// full says whether q has its share while all queues together hold too much,
+// after asking for room. s.mu is held, but not all the time: whoever is going to
+// wait has to look at everything else afterwards, or may wait for a change that
+// has been.
+func (s *session) full(q *queue) bool {
+	if q.len() < fairShare || !q.budget.exceeded() {
 		return false
 	}
 	s.mu.Unlock()
 	s.relieve()
 	s.mu.Lock()
-	return b.exceeded()
+	return q.len() >= fairShare && q.budget.exceeded()
 }
 
 // deliver copies from in to conn. What was received is passed on though the

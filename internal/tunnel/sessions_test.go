@@ -137,6 +137,26 @@ func TestHeldSessionsAreBounded(t *testing.T) {
 	}
 }
 
+// A session that is given up for want of memory, in the middle of taking more
+// from its target, ends: nothing of it is left waiting.
+func TestCrowdedSessionEnds(t *testing.T) {
+	for range 20 {
+		s := serveSessions(t, time.Minute)
+		s.memory.most = fairShare / 2
+		target, ended := s.offer(t, "/a")
+		ws, err := new(Dialer).DialSession(t.Context(), s.url+"/a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.CloseNow()
+		go func() { _, _ = target.Write(make([]byte, 2*window)) }() // until its end is closed
+		if r := await(t, ended, "server"); r.err != errCrowded {
+			t.Fatalf("%+v", r)
+		}
+		_ = target.Close()
+	}
+}
+
 // A user who does not read stops the one who sends: memory does not grow beyond
 // a window on each side, and the other direction goes on.
 func TestSessionBackpressure(t *testing.T) {
