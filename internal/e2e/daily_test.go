@@ -102,6 +102,7 @@ func TestProgressLine(t *testing.T) {
 	port := strconv.Itoa(freePort(t))
 	log := filepath.Join(t.TempDir(), "terminal")
 	cmd := fmt.Sprintf("exec %s --ca %s %s %s", clientProgram, s.trustedRoot, staticURL, port)
+	writeFile(t, log, "") // before script writes to it
 	p := start(t, s.names.env(), script, "-q", "-f", "-c", cmd, log)
 	shows := func(text string) func() error {
 		return func() error {
@@ -111,7 +112,6 @@ func TestProgressLine(t *testing.T) {
 			return nil
 		}
 	}
-	writeFile(t, log, "")
 	eventually(t, "it listens", shows("listening on 127.0.0.1:"+port))
 	conn := dial(t, "127.0.0.1:"+port)
 	say(t, conn, "hello")
