@@ -62,15 +62,19 @@ func main() {
 func run(ctx context.Context, args []string, env environment) int {
 	var o *options
 	var err error
-	if len(args) > 0 && args[0] == "ssh-config" {
+	switch {
+	case len(args) > 0 && args[0] == "ssh-config":
 		err = sshConfig(args[1:], env)
-	} else {
+	case len(args) > 0 && args[0] == "completion":
+		err = completion(args[1:], env)
+	default:
 		o, err = parseOptions(args)
 	}
 	wrong, isFaults := errors.AsType[faults](err)
+	help, isHelp := errors.AsType[helpWanted](err)
 	switch {
-	case errors.Is(err, errHelp):
-		_, _ = io.WriteString(env.stdout, usage)
+	case isHelp:
+		_, _ = io.WriteString(env.stdout, commands.Help(string(help)))
 		return exitOK
 	case errors.Is(err, errVersion):
 		fmt.Fprintln(env.stdout, "dewebsockify "+version.Text())

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+
+	"httpmaster/internal/command"
 )
 
 // options is a command line that was understood.
@@ -15,10 +16,12 @@ type options struct {
 	verbose  bool
 }
 
-var (
-	errHelp    = errors.New("help is wanted")
-	errVersion = errors.New("the version is wanted")
-)
+// helpWanted is the error that says of which command help is wanted.
+type helpWanted string
+
+func (h helpWanted) Error() string { return "help is wanted" }
+
+var errVersion = errors.New("the version is wanted")
 
 // commandLine is what stands on a command line.
 type commandLine struct {
@@ -33,7 +36,7 @@ type commandLine struct {
 // parseOptions reads the arguments; options may stand before, between and behind
 // the others, up to a "--".
 func parseOptions(args []string) (*options, error) {
-	line, err := readCommandLine(args, false)
+	line, err := readCommandLine(args, "")
 	if err != nil {
 		return nil, err
 	}
@@ -80,60 +83,35 @@ func onCommandLine(err error) error {
 	return fmt.Errorf("--%s: %w", wrong.name, err)
 }
 
-// readCommandLine tells options from words.
-func readCommandLine(args []string, forSSH bool) (*commandLine, error) {
+// readCommandLine tells options from words. Name is the command's.
+func readCommandLine(args []string, name string) (*commandLine, error) {
 	line := &commandLine{}
-	flags := flag.NewFlagSet("dewebsockify", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	for _, name := range slices.Concat(textSettings, fileSettings) {
-		flags.Func(name, "", func(value string) error {
+	var showVersion bool
+	to := map[string]any{"version": &showVersion}
+	for _, name := range slices.Concat(textSettings, fileSettings, []string{insecureSetting}) {
+		to[name] = func(value string) error {
 			line.settings = append(line.settings, setting{name, value})
 			return nil
-		})
+		}
 	}
-	flags.BoolFunc(insecureSetting, "", func(value string) error {
-		line.settings = append(line.settings, setting{insecureSetting, value})
-		return nil
-	})
-	if forSSH {
-		flags.StringVar(&line.user, "user", "", "")
+	if name == "ssh-config" {
+		to["user"] = &line.user
 	} else {
-		flags.Func("L", "", func(value string) error {
+		to["L"] = func(value string) error {
 			line.locals = append(line.locals, value)
 			return nil
-		})
-		flags.StringVar(&line.config, "config", "", "")
-		flags.BoolVar(&line.verbose, "verbose", false, "")
+		}
+		to["config"], to["verbose"] = &line.config, &line.verbose
 	}
-	var showVersion bool
-	flags.BoolVar(&showVersion, "version", false, "")
-	flags.BoolVar(&showVersion, "v", false, "")
 	var err error
-	line.words, err = parseMixed(flags, args)
+	line.words, err = command.Parse(commands.Flags(name, to), args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return nil, errHelp
+		return nil, helpWanted(name)
 	case err != nil:
 		return nil, err
 	case showVersion:
 		return nil, errVersion
 	}
 	return line, nil
-}
-
-// parseMixed parses flags among other words, which it gives in their order.
-func parseMixed(flags *flag.FlagSet, args []string) (words []string, err error) {
-	for {
-		if err := flags.Parse(args); err != nil {
-			return nil, err
-		}
-		rest := flags.Args()
-		if read := len(args) - len(rest); read > 0 && args[read-1] == "--" {
-			return append(words, rest...), nil
-		}
-		if len(rest) == 0 {
-			return words, nil
-		}
-		words, args = append(words, rest[0]), rest[1:]
-	}
 }

@@ -98,6 +98,8 @@ func TestOptionErrors(t *testing.T) {
 		{[]string{"-L", "1=wss://a.example", "2"}, `with -L, the URL and the PORT stand behind it, as in -L 2222=wss://myserver.com/: "2" is too much`},
 		{[]string{"--config", "f.yaml", "--host", "a"}, "with --config, every forward and its options stand in the file; only --verbose goes with it"},
 		{[]string{"--config", "nowhere.yaml"}, "--config: open nowhere.yaml: no such file or directory"},
+		{[]string{"completion"}, "completion takes a shell: bash, zsh or fish"},
+		{[]string{"completion", "csh"}, `"csh" is no shell with completions; there are bash, zsh, fish`},
 		{[]string{"ssh-config", "a"}, "ssh-config takes a NAME, to call the host by, and a URL, not 1 arguments"},
 		{[]string{"ssh-config", "a b", "wss://a.example"}, "NAME is the word that ssh is called with: no spaces, quotes or #"},
 		{[]string{"ssh-config", "a", "a.example"}, noURL},

@@ -14,7 +14,7 @@ import (
 
 // sshConfig prints the lines for ssh's config that reach NAME through URL.
 func sshConfig(args []string, env environment) error {
-	line, err := readCommandLine(args, true)
+	line, err := readCommandLine(args, "ssh-config")
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,7 +22,7 @@ type adminCommand struct {
 	name           string
 	socket, config string
 	json           bool
-	args           []string // behind the flags
+	args           []string // those that are no flags
 	stdout, stderr io.Writer
 
 	client http.Client
@@ -33,20 +32,9 @@ type adminCommand struct {
 // command ends here, with code.
 func adminOptions(name string, args []string, stdout, stderr io.Writer) (c *adminCommand, code int, done bool) {
 	c = &adminCommand{name: name, stdout: stdout, stderr: stderr}
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.StringVar(&c.config, "config", "", "")
-	flags.StringVar(&c.config, "c", "", "")
-	flags.StringVar(&c.socket, "socket", "", "")
-	flags.BoolVar(&c.json, "json", false, "")
-	for {
-		if code, done := parseFlags(flags, args, stdout, stderr); done {
-			return nil, code, true
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		c.args = append(c.args, flags.Arg(0)) // flags may stand behind it
-		args = flags.Args()[1:]
+	flags := commands.Flags(name, map[string]any{"config": &c.config, "socket": &c.socket, "json": &c.json})
+	if c.args, code, done = parseArgs(flags, args, stdout, stderr); done {
+		return nil, code, true
 	}
 	if err := c.connect(); err != nil {
 		fmt.Fprintf(stderr, "http-master: %v\n", err)

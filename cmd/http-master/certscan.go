@@ -13,39 +13,18 @@ import (
 	"httpmaster/internal/certs"
 )
 
-const certScanUsage = `usage: http-master cert-scan [--json] DIR
-
-Tells what a certificate folder holds: every file, the names, the issuer and
-the end of each certificate, its key, its chain, for which of its names it is
-the one that clients get, and what has to be mended. It looks at a folder as
-the server does.
-Exit status: 0 all is well, 1 something has to be mended, 2 wrong usage.
-`
-
 // certScan is the subcommand cert-scan. It gives the exit status.
 func certScan(args []string, stdout, stderr io.Writer) int {
-	var dir string
 	var asJSON bool
-	for _, arg := range args {
-		switch {
-		case arg == "-h" || arg == "--help":
-			fmt.Fprint(stdout, certScanUsage)
-			return 0
-		case arg == "--json":
-			asJSON = true
-		case strings.HasPrefix(arg, "-") || arg == "" || dir != "":
-			fmt.Fprint(stderr, certScanUsage)
-			return 2
-		default:
-			dir = arg
-		}
-	}
-	if dir == "" {
-		fmt.Fprint(stderr, certScanUsage)
-		return 2
+	words, code, done := parseArgs(commands.Flags("cert-scan", map[string]any{"json": &asJSON}), args, stdout, stderr)
+	switch {
+	case done:
+		return code
+	case len(words) != 1 || words[0] == "":
+		return usageError(stderr, "cert-scan: which one folder? cert-scan DIR")
 	}
 	now := time.Now()
-	folder, err := certs.ScanDir(dir, now)
+	folder, err := certs.ScanDir(words[0], now)
 	if err != nil {
 		fmt.Fprintln(stderr, "http-master:", err)
 		return 1

@@ -252,10 +252,10 @@ func TestCertScanUsage(t *testing.T) {
 		status      int
 		out, errors string
 	}{
-		{"nothing", nil, 2, "", certScanUsage},
-		{"two folders", []string{"a", "b"}, 2, "", certScanUsage},
-		{"unknown flag", []string{"--jsn", "a"}, 2, "", certScanUsage},
-		{"help", []string{"--help"}, 0, certScanUsage, ""},
+		{"nothing", nil, 2, "", "http-master: cert-scan: which one folder? cert-scan DIR (--help shows how it is used)\n"},
+		{"two folders", []string{"a", "b"}, 2, "", "http-master: cert-scan: which one folder? cert-scan DIR (--help shows how it is used)\n"},
+		{"unknown flag", []string{"--jsn", "a"}, 2, "", "http-master: cert-scan: flag provided but not defined: -jsn (--help shows how it is used)\n"},
+		{"help", []string{"--help"}, 0, commands.Help("cert-scan"), ""},
 		{"no such folder", []string{absent}, 1, "", "http-master: certificate folder " + absent + ": no such file or directory\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

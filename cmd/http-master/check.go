@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,25 +13,23 @@ import (
 // no file, and says everything it has found: errors and warnings on stderr, the
 // summary on stdout. It is exitFault when there are errors.
 func check(args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("check", flag.ContinueOnError)
-	file := flags.String("config", "", "")
-	flags.StringVar(file, "c", "", "")
-	user := flags.String("user", "", "")
-	group := flags.String("group", "", "")
-	if code, done := parseFlags(flags, args, stdout, stderr); done {
+	var file, user, group string
+	flags := commands.Flags("check", map[string]any{"config": &file, "user": &user, "group": &group})
+	words, code, done := parseArgs(flags, args, stdout, stderr)
+	if done {
 		return code
 	}
-	if *file == "" && flags.NArg() == 1 {
-		*file = flags.Arg(0)
-	} else if flags.NArg() > 0 {
-		return usageError(stderr, "check: unexpected argument %q", flags.Arg(0))
+	if file == "" && len(words) == 1 {
+		file = words[0]
+	} else if len(words) > 0 {
+		return usageError(stderr, "check: unexpected argument %q", words[0])
 	}
-	if *file == "" {
+	if file == "" {
 		return usageError(stderr, "check: which file? check --config FILE")
 	}
 
-	cfg, faults := config.Load(*file)
-	become(cfg, *user, *group)
+	cfg, faults := config.Load(file)
+	become(cfg, user, group)
 	srv := server.NewDry(slog.New(newPlainHandler(stderr, slog.LevelWarn)))
 	gen := srv.Build(cfg, faults)
 	defer gen.Discard()
@@ -43,7 +40,7 @@ func check(args []string, stdout, stderr io.Writer) int {
 	for _, line := range gen.Summary() {
 		fmt.Fprintln(stdout, line)
 	}
-	fmt.Fprintf(stdout, "%s is fine\n", *file)
+	fmt.Fprintf(stdout, "%s is fine\n", file)
 	return exitOK
 }
 

@@ -48,7 +48,7 @@ ports:
 		{"no scheme", []string{"--config", good, "a.com"}, exitUsage, "", "\"a.com\" is no URL that can be asked for"},
 		{"no address", []string{"--config", good, "--from", "me", "http://a.com/"}, exitUsage, "", "--from \"me\" is no IP address"},
 		{"an unknown flag", []string{"--confg", good, "http://a.com/"}, exitUsage, "", "http-master: explain: flag provided but not defined: -confg (--help shows how it is used)"},
-		{"help", []string{"--help"}, exitOK, "usage: http-master explain", ""},
+		{"help", []string{"--help"}, exitOK, "Usage:\n  http-master explain", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

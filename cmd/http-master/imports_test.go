@@ -14,8 +14,8 @@ import (
 // arrows says which packages of ours, and which libraries that belong to one
 // place, each folder may import. What is not here may import neither.
 var arrows = map[string][]string{
-	"cmd/http-master":     {"config", "internal/server", "internal/certs", "internal/status", "internal/version"},
-	"cmd/dewebsockify":    {"internal/tunnel", "internal/version", "gopkg.in/yaml.v3"},
+	"cmd/http-master":     {"config", "internal/server", "internal/certs", "internal/status", "internal/version", "internal/command"},
+	"cmd/dewebsockify":    {"internal/tunnel", "internal/version", "internal/command", "gopkg.in/yaml.v3"},
 	"config":              {"gopkg.in/yaml.v3"},
 	"router":              {},
 	"proxy":               {"router", "internal/tunnel", "internal/livefile"},
@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"internal/livefile":   {},
 	"internal/middleware": {"router", "internal/livefile"},
 	"internal/version":    {},
+	"internal/command":    {},
 	"internal/guard":      {},
 	"internal/front":      {"internal/guard", "router"},
 	"internal/status":     {},

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"httpmaster/internal/command"
 )
 
 // Exit codes of every subcommand.
@@ -21,46 +23,6 @@ const (
 	exitFault = 1 // the config, the folder or the machine is at fault; the text says what
 	exitUsage = 2 // the command line is
 )
-
-const usage = `http-master: a reverse proxy configured by one readable file
-
-Usage:
-  http-master --config FILE          run it
-  http-master check --config FILE    say what is wrong with FILE, open no port,
-                                     make no file; --user and --group as below
-  http-master explain --config FILE URL
-                                     say how a request for URL would be answered
-                                     and why
-  http-master cert-scan DIR          say what certificates a folder holds
-  http-master passwd FILE USER       set a password in a file for auth; asks for
-                                     it, or reads it from standard input
-
-With a running server; --config FILE says which one if there are several, --json
-is for programs:
-  http-master status                 what it serves, and how it does
-  http-master tunnels                the open tunnels
-  http-master tunnels close ID       end one of them
-  http-master reload                 read the config again; says what is wrong
-                                     with it if it is refused
-  http-master stop                   finish what is under way and stop
-
-Options when running:
-  -c, --config FILE   the config, YAML or JSON
-  --watch             reload when FILE changes (as watchConfig: true)
-  --silent            only warnings and errors on the terminal
-  --user NAME         drop privileges to this user once the ports are open
-  --group NAME        and to this group
-  --show-rules        print every port's rules at start
-  -v, --version       print the version
-  -h, --help          print this
-
-Signals: SIGTERM and SIGINT finish what is under way and stop, a second one
-stops at once. SIGHUP and SIGUSR1 reload the config; a faulty one changes
-nothing.
-
-Exit codes: 0 fine, 1 something is wrong and the text says what, 2 the command
-line is wrong.
-`
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
@@ -85,27 +47,31 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return reload(args[1:], stdout, stderr)
 		case "stop":
 			return stopServer(args[1:], stdout, stderr)
+		case "completion":
+			return completion(args[1:], stdout, stderr)
 		case "help":
-			fmt.Fprint(stdout, usage)
+			fmt.Fprint(stdout, commands.Usage())
 			return exitOK
 		}
 	}
 	return serve(args, stdout, stderr)
 }
 
-// parseFlags parses args. done is true when the command ends here, with code.
-func parseFlags(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int, done bool) {
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	err := flags.Parse(args)
+// parseArgs parses the flags of a command, which may stand anywhere, and gives the
+// other words. done is true when the command ends here, with code.
+func parseArgs(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (words []string, code int, done bool) {
+	words, err := command.Parse(flags, args)
+	name := flags.Name()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return exitOK, true
+		fmt.Fprint(stdout, commands.Help(name))
+		return nil, exitOK, true
+	case err != nil && name != "":
+		return nil, usageError(stderr, "%s: %v", name, err), true
 	case err != nil:
-		return usageError(stderr, "%v", err), true
+		return nil, usageError(stderr, "%v", err), true
 	}
-	return 0, false
+	return words, 0, false
 }
 
 // usageError says what is wrong with the command line.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,14 +25,14 @@ const maxPassword = 72
 // passwd adds a user to an htpasswd file or changes the user's password. It
 // asks twice on a terminal, without echo; from a pipe it reads one line.
 func passwd(args []string, stdin *os.File, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("passwd", flag.ContinueOnError)
-	if code, done := parseFlags(flags, args, stdout, stderr); done {
+	words, code, done := parseArgs(commands.Flags("passwd", nil), args, stdout, stderr)
+	switch {
+	case done:
 		return code
-	}
-	if flags.NArg() != 2 {
+	case len(words) != 2:
 		return usageError(stderr, "passwd: which file and which user? passwd FILE USER")
 	}
-	file, user := flags.Arg(0), flags.Arg(1)
+	file, user := words[0], words[1]
 	if err := checkUserName(user); err != nil {
 		return usageError(stderr, "passwd: %v", err)
 	}

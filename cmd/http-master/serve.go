@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,27 +29,20 @@ type serveOptions struct {
 func serve(args []string, stdout, stderr io.Writer) int {
 	var o serveOptions
 	var showVersion bool
-	flags := flag.NewFlagSet("http-master", flag.ContinueOnError)
-	for _, name := range []string{"config", "c"} {
-		flags.StringVar(&o.config, name, "", "")
-	}
-	for _, name := range []string{"version", "v"} {
-		flags.BoolVar(&showVersion, name, false, "")
-	}
-	flags.BoolVar(&o.watch, "watch", false, "")
-	flags.BoolVar(&o.silent, "silent", false, "")
-	flags.StringVar(&o.user, "user", "", "")
-	flags.StringVar(&o.group, "group", "", "")
-	flags.BoolVar(&o.showRules, "show-rules", false, "")
-	if code, done := parseFlags(flags, args, stdout, stderr); done {
+	flags := commands.Flags("", map[string]any{
+		"config": &o.config, "watch": &o.watch, "silent": &o.silent, "user": &o.user, "group": &o.group,
+		"show-rules": &o.showRules, "version": &showVersion,
+	})
+	words, code, done := parseArgs(flags, args, stdout, stderr)
+	if done {
 		return code
 	}
 	switch {
 	case showVersion:
 		fmt.Fprintln(stdout, "http-master "+version.Text())
 		return exitOK
-	case flags.NArg() > 0:
-		return usageError(stderr, "unexpected argument %q", flags.Arg(0))
+	case len(words) > 0:
+		return usageError(stderr, "unexpected argument %q", words[0])
 	case o.config == "":
 		return usageError(stderr, "which config? http-master --config FILE")
 	}

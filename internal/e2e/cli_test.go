@@ -41,7 +41,7 @@ func TestWrongCommandLine(t *testing.T) {
 		{serverProgram, []string{"--sillent"}, "http-master: flag provided but not defined: -sillent"},
 		{serverProgram, []string{"config.yaml"}, `http-master: unexpected argument "config.yaml"`},
 		{serverProgram, []string{"check"}, "http-master: check: which file?"},
-		{serverProgram, []string{"cert-scan"}, "usage: http-master cert-scan "},
+		{serverProgram, []string{"cert-scan"}, "http-master: cert-scan: which one folder?"},
 		{clientProgram, nil, "dewebsockify: "},
 		{clientProgram, []string{"wss://myserver.com/ssh"}, "dewebsockify: "},
 		{clientProgram, []string{"--sillent", "wss://myserver.com/ssh", "-"}, "dewebsockify: "},
