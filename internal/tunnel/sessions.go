@@ -119,6 +119,9 @@ func (r *Sessions) carry(s *hosted, a *attachment) {
 	s.mu.Lock()
 	replaced, over := a.attempt != s.attempt, s.over
 	s.mu.Unlock()
+	if a.dismissed != "" && !over { // the client may be back already
+		s.Log.Info("tunnel's client asked to come again", "held", min(s.Hold, comeAgain), "reason", a.dismissed)
+	}
 	switch {
 	case over, replaced:
 		return
@@ -133,7 +136,6 @@ func (r *Sessions) carry(s *hosted, a *attachment) {
 		wait = min(wait, r.lastWord)
 	case a.dismissed != "":
 		wait = min(wait, comeAgain)
-		s.Log.Info("tunnel's client asked to come again", "held", wait, "reason", a.dismissed)
 	default:
 		s.Log.Info("tunnel lost", "held", wait, "error", why)
 	}

@@ -3,6 +3,7 @@ package tunnel
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 type asking struct {
 	Registry
 	began time.Time
+	mu    sync.Mutex
 	asked []string
 	times []time.Duration
 }
@@ -20,6 +22,8 @@ type asking struct {
 func (a *asking) open(name, way string, canLeave bool) (e *Entry, remove func()) {
 	tell := func(how string) func(string) {
 		return func(reason string) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
 			a.asked = append(a.asked, name+" "+how+": "+reason)
 			a.times = append(a.times, time.Since(a.began))
 		}
@@ -179,7 +183,11 @@ func TestSessionLeaves(t *testing.T) {
 	if way := <-s.moved; way != "again" {
 		t.Errorf("the session was told %q", way)
 	}
-	if want := `msg="tunnel's client asked to come again" held=30s reason="the rule has changed"`; !strings.Contains(log.String(), want) {
-		t.Errorf("no %s in the log:\n%s", want, &log)
+	// The client may be back before the server has written it down.
+	const want = `msg="tunnel's client asked to come again" held=30s reason="the rule has changed"`
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), want); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no %s in the log:\n%s", want, &log)
+		}
 	}
 }
