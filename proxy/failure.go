@@ -70,7 +70,7 @@ func explain(err error) (status int, reason string) {
 		certificate *tls.CertificateVerificationError
 	)
 	switch {
-	case errors.Is(err, errUpstreamIdle), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, errUpstreamIdle), errors.Is(err, errNoneFree), errors.As(err, &timeout) && timeout.Timeout():
 		return http.StatusGatewayTimeout, "The upstream server took too long to answer."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return http.StatusBadGateway, "The upstream server refused the connection."

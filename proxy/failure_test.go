@@ -120,6 +120,7 @@ func TestExplain(t *testing.T) {
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}, 502, "The upstream server's name cannot be resolved."},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Err: "i/o timeout", IsTimeout: true}}, 504, "The upstream server took too long to answer."},
 		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, 502, "The upstream server sent no valid response."},
+		{errNoneFree, 504, "The upstream server took too long to answer."},
 		{errors.New("anything"), 502, "The upstream server sent no valid response."},
 	}
 	for _, tt := range tests {
