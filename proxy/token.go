@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -14,6 +15,22 @@ func IsUpgrade(r *http.Request) bool {
 	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
 		hasToken(r.Header["Connection"], "upgrade") && len(upgradeTokens(r.Header)) > 0
 }
+
+// CheckUpgrade tells why r may not be passed on: it asks for another protocol
+// than websocket, or for a choice of several. What comes after the answer would
+// be understood by nobody on the way. A wish for HTTP alone is ignored.
+func CheckUpgrade(r *http.Request) error {
+	fields, ok := r.Header["Upgrade"]
+	if !ok || !IsUpgrade(r) {
+		return nil
+	}
+	if len(fields) == 1 && strings.EqualFold(strings.Trim(fields[0], " \t"), "websocket") {
+		return nil
+	}
+	return errUpgrade
+}
+
+var errUpgrade = errors.New("the only protocol to upgrade to is websocket")
 
 // upgradeTokens lists the protocols that h's Upgrade names, as written,
 // leaving out those that are versions of HTTP.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"httpmaster/internal/socket"
 	"httpmaster/router"
 )
 
@@ -49,6 +50,10 @@ const (
 // vanished finds out within half a minute that a peer is gone without a word.
 var vanished = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
+// unacknowledged is after how long an upstream or a tunnel's target is given up
+// that takes nothing of what is sent to it.
+const unacknowledged = 50 * time.Second
+
 // Upstream is the connections to every address that is reached with the same
 // settings. It is safe for concurrent use.
 type Upstream struct {
@@ -64,7 +69,7 @@ type Upstream struct {
 // it when no handler uses it any more.
 func NewUpstream(s UpstreamSettings) *Upstream {
 	u := &Upstream{settings: s, expectContinue: expectContinueTimeout}
-	u.dialer = net.Dialer{Timeout: orDefault(s.DialTimeout, upstreamDialTimeout), KeepAliveConfig: vanished}
+	u.dialer = net.Dialer{Timeout: orDefault(s.DialTimeout, upstreamDialTimeout), KeepAliveConfig: vanished, Control: socket.Control(unacknowledged)}
 	if u.scheme() == "http" && s.Scheme != "h2c" {
 		u.pool = &pool{
 			dial:        u.dial,

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"httpmaster/internal/socket"
 	"httpmaster/router"
 )
 
@@ -103,7 +104,7 @@ func (h *Websockify) dialer() dialFunc {
 	if h.dial != nil {
 		return h.dial
 	}
-	return new(net.Dialer).DialContext
+	return (&net.Dialer{KeepAliveConfig: vanished, Control: socket.Control(unacknowledged)}).DialContext
 }
 
 // dialError says what a failed connection attempt means for the client.

@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"cmd/dewebsockify":    {"internal/tunnel", "internal/version", "internal/command", "gopkg.in/yaml.v3"},
 	"config":              {"gopkg.in/yaml.v3"},
 	"router":              {},
-	"proxy":               {"router", "internal/tunnel", "internal/livefile"},
+	"proxy":               {"internal/socket", "router", "internal/tunnel", "internal/livefile"},
 	"internal/tunnel":     {"nhooyr.io/websocket"},
 	"internal/certs":      {"golang.org/x/crypto/acme/autocert"},
 	"internal/livefile":   {},
@@ -26,11 +26,12 @@ var arrows = map[string][]string{
 	"internal/version":    {},
 	"internal/command":    {},
 	"internal/guard":      {},
+	"internal/socket":     {},
 	"internal/front":      {"internal/guard", "router"},
 	"internal/status":     {},
 	"internal/statuspage": {"internal/status", "router"},
 	"internal/metrics":    {"internal/status", prometheus, prometheus + "/collectors", prometheus + "/promhttp"},
-	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware", "internal/status", "internal/metrics", "internal/statuspage", "internal/front", "internal/guard"},
+	"internal/server":     {"config", "router", "proxy", "internal/tunnel", "internal/certs", "internal/middleware", "internal/status", "internal/metrics", "internal/statuspage", "internal/front", "internal/guard", "internal/socket"},
 }
 
 // guarded are the libraries that only the packages above that name them use.

@@ -64,7 +64,7 @@ func TestMaxConnections(t *testing.T) {
 	if n := strings.Count(r.log.String(), "connections are refused"); n != 1 {
 		t.Errorf("%d lines about it, want one in a minute", n)
 	}
-	if n := r.srv.front.RefusedConnections.Load(); n < 3 {
+	if n := r.srv.events.front.RefusedConnections.Load(); n < 3 {
 		t.Errorf("%d refused connections counted, want at least 3", n)
 	}
 }
@@ -197,4 +197,8 @@ func TestTLSBehindTheGuard(t *testing.T) {
 			t.Errorf("got %q, want %q", body, tt.want)
 		}
 	}
+}
+
+func tlsClient(conn net.Conn) net.Conn {
+	return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 }

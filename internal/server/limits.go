@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"httpmaster/config"
@@ -34,6 +35,17 @@ type limits struct {
 	idle    time.Duration // between two requests
 	head    int           // bytes
 	streams int           // requests at a time on a connection of HTTP/2
+
+	// vanished is after how long a client is given up that acknowledges
+	// nothing. It is a little less than a body's silence may last, for the
+	// kernel looks only now and then.
+	vanished time.Duration
+}
+
+// counts is what has happened since the start.
+type counts struct {
+	front  front.Counts
+	panics atomic.Int64
 }
 
 // front fills in how p's connections are accepted; own is what the port itself
@@ -41,10 +53,12 @@ type limits struct {
 func (b *builder) front(p *port, own config.Limits) {
 	all := b.cfg.Limits
 	perAddress := cmp.Or(own.MaxPerAddress, all.MaxPerAddress)
+	body := cmp.Or(own.BodyTimeout, all.BodyTimeout, bodyTimeout)
 	p.limits = limits{
-		idle:    cmp.Or(own.IdleTimeout, all.IdleTimeout, idleTimeout),
-		head:    int(cmp.Or(own.HeadSize, all.HeadSize, headSize)),
-		streams: cmp.Or(own.Streams, all.Streams, http2Streams),
+		vanished: body * 9 / 10,
+		idle:     cmp.Or(own.IdleTimeout, all.IdleTimeout, idleTimeout),
+		head:     int(cmp.Or(own.HeadSize, all.HeadSize, headSize)),
+		streams:  cmp.Or(own.Streams, all.Streams, http2Streams),
 	}
 	trusted := p.trusted // and not p: connections keep these settings, for as long as tunnels live
 	p.front = &front.Settings{
@@ -59,7 +73,7 @@ func (b *builder) front(p *port, own config.Limits) {
 			HeadLines: cmp.Or(own.HeadLines, all.HeadLines, headLines),
 			URIBytes:  int(cmp.Or(own.URISize, all.URISize, uriSize)),
 			Head:      cmp.Or(own.HeadTimeout, all.HeadTimeout, headTimeout),
-			Body:      cmp.Or(own.BodyTimeout, all.BodyTimeout, bodyTimeout),
+			Body:      body,
 		},
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"httpmaster/internal/front"
+	"httpmaster/internal/socket"
 )
 
 // keepAlive finds clients that vanished without a word, tunnels' included.
@@ -28,6 +29,7 @@ type listener struct {
 	ln     net.Listener
 	front  *front.Listener
 	log    *slog.Logger
+	panics *atomic.Int64
 	state  atomic.Pointer[port]
 	srv    *http.Server
 	ending sync.WaitGroup // of the accept loops, and of servers that srv took the place of
@@ -36,7 +38,7 @@ type listener struct {
 	cut   context.CancelFunc
 }
 
-func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, error) {
+func listen(p *port, logger *slog.Logger, counts *counts) (*listener, error) {
 	if p.network == "unix" {
 		if err := removeStaleSocket(p.address); err != nil {
 			return nil, err
@@ -46,10 +48,10 @@ func listen(p *port, logger *slog.Logger, counts *front.Counts) (*listener, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{key: p.key, ln: ln, log: logger}
+	l := &listener{key: p.key, ln: ln, log: logger, panics: &counts.panics}
 	l.alive, l.cut = context.WithCancel(context.Background())
 	l.state.Store(p)
-	l.front = front.New(ln, p.key, func() *front.Settings { return l.state.Load().front }, logger, counts)
+	l.front = front.New(ln, p.key, func() *front.Settings { return l.state.Load().front }, logger, &counts.front)
 	return l, nil
 }
 
@@ -58,7 +60,7 @@ func open(p *port) (net.Listener, error) {
 	if p.private {
 		return listenPrivate(p.address)
 	}
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive, Control: socket.Control(p.limits.vanished)}
 	return lc.Listen(context.Background(), p.network, p.address)
 }
 
@@ -74,6 +76,11 @@ func (l *listener) start() {
 func (l *listener) change(p *port) {
 	if before := l.state.Swap(p); before.limits == p.limits {
 		return
+	}
+	if tcp, ok := l.ln.(*net.TCPListener); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			_ = socket.SetUserTimeout(raw, p.limits.vanished)
+		}
 	}
 	old := l.srv
 	l.serve(p)

@@ -36,6 +36,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := p.begin(w, m)
 	defer c.end(r)
+	defer l.rescue(c, r)
 	if status, reason := p.admit(r, m); status != 0 {
 		w.Header().Set("Connection", "close")
 		p.errors.Write(c.rec, r, status, reason)
@@ -70,6 +71,9 @@ func (p *port) admit(r *http.Request, m *router.Match) (status int, reason strin
 		return http.StatusMethodNotAllowed, "this is not a forward proxy, CONNECT is not served"
 	case http.MethodTrace:
 		return http.StatusMethodNotAllowed, "TRACE is not served"
+	}
+	if err := proxy.CheckUpgrade(r); err != nil {
+		return http.StatusBadRequest, err.Error()
 	}
 	var err error
 	if m.Host, m.Port, err = router.CanonicalHost(r.Host); err != nil {

@@ -21,7 +21,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"httpmaster/internal/front"
 	"httpmaster/internal/metrics"
 	"httpmaster/internal/middleware"
 	"httpmaster/internal/tunnel"
@@ -46,7 +45,7 @@ type Server struct {
 	tickets  *middleware.Tickets
 	shared   *resources
 	metrics  func() http.Handler
-	front    front.Counts
+	events   counts
 
 	mu        sync.Mutex // held by Apply and Shutdown
 	current   *Generation
@@ -163,7 +162,7 @@ func (s *Server) bind(gen *Generation) ([]*listener, error) {
 		if _, ok := s.listeners[p.key]; ok {
 			continue
 		}
-		l, err := listen(p, s.log, &s.front)
+		l, err := listen(p, s.log, &s.events)
 		if err != nil && p.optional {
 			s.log.Warn("no admin socket: the commands status, tunnels, reload and stop cannot reach this server; modules.admin can name another one, or say false",
 				"socket", p.address, "err", err)

@@ -63,9 +63,9 @@ func (s *Server) Status() *status.Status {
 	st.LiveTunnels = len(s.tunnels.Live())
 	st.Recent = s.recent.get()
 	st.Refused = status.Refused{
-		Connections: s.front.RefusedConnections.Load(),
-		Handshakes:  s.front.FailedHandshakes.Load(),
-		Requests:    s.front.RefusedRequests.Load(),
+		Connections: s.events.front.RefusedConnections.Load(),
+		Handshakes:  s.events.front.FailedHandshakes.Load(),
+		Requests:    s.events.front.RefusedRequests.Load(),
 	}
 	if gen == nil {
 		return st
