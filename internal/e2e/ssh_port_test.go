@@ -5,26 +5,27 @@ package e2e
 import (
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
 // TestSSHAndHTTPSOnOnePort holds that ssh -p PORT and https:// work beside each
-// other, and that the session outlives a reload.
+// other.
 func TestSSHAndHTTPSOnOnePort(t *testing.T) {
 	t.Parallel()
 	d := startSSHD(t)
 	ssh := need(t, "openssh-client", "ssh")
 	curl := need(t, "curl", "curl")
 	port := freePort(t)
-	server := startServer(t, fmt.Sprintf(`ports:
+	file := t.TempDir() + "/config.yaml"
+	writeFile(t, file, fmt.Sprintf(`ports:
   "127.0.0.1:%d":
     router: {"*": "reject -> 418"}
     ssl: {selfSigned: true}
     ssh: "127.0.0.1:%d"
 `, port, d.port))
+	server := startServer(t, file)
 	config := d.clientConfig(t, "HostName 127.0.0.1", fmt.Sprintf("Port %d", port))
 	url := fmt.Sprintf("https://127.0.0.1:%d/", port)
 	for range 2 {
@@ -52,7 +53,7 @@ func TestDescriptorLimitIsRaised(t *testing.T) {
 	port := freePort(t)
 	file := t.TempDir() + "/config.yaml"
 	writeFile(t, file, fmt.Sprintf("ports: {\"127.0.0.1:%d\": \"reject -> 418\"}\n", port))
-	server := startCommand(t, exec.Command("/bin/sh", "-c", "ulimit -Sn 64 && exec \"$@\"", "sh", serverProgram, "--config", file))
+	server := start(t, nil, "/bin/sh", "-c", "ulimit -Sn 64 && exec \"$@\"", "sh", serverProgram, "--config", file)
 	server.waitFor(t, 0, "listening on ")
 	for range 300 {
 		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), 10*time.Second)
