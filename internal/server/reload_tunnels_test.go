@@ -108,7 +108,7 @@ func upgradeTo(t *testing.T, addr string) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
-	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 	head := make([]byte, 0, 1024)
 	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
 		head = head[:len(head)+1]
@@ -122,7 +122,7 @@ func upgradeTo(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-const upgraded = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+const upgraded = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
 
 // upgrader is an app that echoes once it is asked to.
 func upgrader(t *testing.T) (addr string) {
