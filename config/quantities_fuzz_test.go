@@ -15,7 +15,7 @@ func FuzzSize(f *testing.F) {
 	for _, s := range []string{"10MB", "512 KiB", "0", "9223372036854775807", "9223372036854775808", "9007199254740992KiB", "1kib", "-1", "1.5MB", "GB", "1 "} {
 		f.Add(s)
 	}
-	form := regexp.MustCompile(`^([0-9]+)\s*((?i:([kmg])(i?)b|b?))\s*$`)
+	form := regexp.MustCompile(`^([0-9]+)[\s\v]*((?i:([kmg])(i?)b|b?))[\s\v]*$`)
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, c := range s {
 			if c >= 0x80 {
@@ -49,7 +49,7 @@ func FuzzRate(f *testing.F) {
 	for _, s := range []string{"10/s", "0.5 / m", "1000/h", "1e3/s", "0/s", "-1/s", "NaN/s", "inf/s", "1/d", "1000001/s", "/s", "1/"} {
 		f.Add(s)
 	}
-	form := regexp.MustCompile(`^\s*([0-9.]+)\s*/\s*([smh])\s*$`)
+	form := regexp.MustCompile(`^[\s\v]*([0-9.]+)[\s\v]*/[\s\v]*([smh])[\s\v]*$`)
 	f.Fuzz(func(t *testing.T, s string) {
 		got, err := parseRate(s)
 		if err != nil {

@@ -120,6 +120,16 @@ func FuzzClassify(f *testing.F) {
 		}
 		for _, cert := range c.certs {
 			sanNames(cert)
+			if !bytes.Contains(data, cert.Raw) && !bytes.Contains(data, []byte("CERTIFICATE")) {
+				t.Errorf("a certificate that is not in it: %q", cert.Raw)
+			}
+		}
+		// What encoding/pem and crypto/x509 find, classify finds.
+		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+			cert, err := x509.ParseCertificate(block.Bytes)
+			if block.Type == "CERTIFICATE" && err == nil && !slices.ContainsFunc(c.certs, cert.Equal) {
+				t.Errorf("the certificate of %v was not found", cert.Subject)
+			}
 		}
 	})
 }

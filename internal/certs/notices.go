@@ -23,6 +23,9 @@ func (s *scanner) notices(truncated bool) {
 		if file.TooLarge {
 			s.notice(file.Path, true, "%s, not looked at", errTooLarge)
 		}
+		if file.Keys > 0 && exposed(file.Path) {
+			s.notice(file.Path, false, "%s", textExposed)
+		}
 		for _, c := range file.Certificates {
 			if !told[c] {
 				told[c] = true

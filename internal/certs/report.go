@@ -29,6 +29,9 @@ func aboutPairs(pairs []*Certificate, now time.Time) []Notice {
 		} else if !now.Before(c.warnAt()) {
 			notices = append(notices, Notice{File: c.Files[0], Text: expiryText(c, now)})
 		}
+		if exposed(c.KeyFiles[0]) {
+			notices = append(notices, Notice{File: c.KeyFiles[0], Text: textExposed})
+		}
 	}
 	return notices
 }

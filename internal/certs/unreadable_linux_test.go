@@ -53,6 +53,7 @@ func TestScanDirUnreadable(t *testing.T) {
 	defer os.Chmod(filepath.Join(dir, "locked"), 0o700)
 	want := []string{
 		"dangling.pem: a link that leads nowhere",
+		"folder.pem/good: " + textExposed,
 		"locked: cannot be read: permission denied",
 		"secret.pem: cannot be read: permission denied",
 		"self: cannot be read: too many levels of symbolic links",
