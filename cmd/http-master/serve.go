@@ -71,6 +71,9 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	srv.Version = version.Text()
 	r := newReloader(o, srv, log, cfg)
 	defer r.giveAdmin(o.config)()
+	for _, err := range inheritActivated(srv) {
+		log.Warn(err.Error())
+	}
 	gen := srv.Build(cfg, faults)
 	if faults.Err() != nil {
 		printFaults(stderr, faults)

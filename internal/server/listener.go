@@ -38,25 +38,30 @@ type listener struct {
 	cut   context.CancelFunc
 }
 
-func listen(p *port, logger *slog.Logger, counts *counts) (*listener, error) {
-	if p.network == "unix" {
-		if err := removeStaleSocket(p.address); err != nil {
-			return nil, err
-		}
+// listen makes p a listener, of a socket that the process has inherited if there
+// is one for it.
+func (s *Server) listen(p *port) (*listener, error) {
+	ln, err := s.takeInherited(p)
+	if ln == nil && err == nil {
+		ln, err = open(p)
 	}
-	ln, err := open(p)
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{key: p.key, ln: ln, log: logger, panics: &counts.panics}
+	l := &listener{key: p.key, ln: ln, log: s.log, panics: &s.events.panics}
 	l.alive, l.cut = context.WithCancel(context.Background())
 	l.state.Store(p)
-	l.front = front.New(ln, p.key, func() *front.Settings { return l.state.Load().front }, logger, &counts.front)
+	l.front = front.New(ln, p.key, func() *front.Settings { return l.state.Load().front }, s.log, &s.events.front)
 	return l, nil
 }
 
 // open opens p's socket.
 func open(p *port) (net.Listener, error) {
+	if p.network == "unix" {
+		if err := removeStaleSocket(p.address); err != nil {
+			return nil, err
+		}
+	}
 	if p.private {
 		return listenPrivate(p.address)
 	}

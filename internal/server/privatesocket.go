@@ -44,6 +44,17 @@ func listenPrivate(path string) (net.Listener, error) {
 	return l, nil
 }
 
+// ownPrivate makes one of a socket that was made so by the process before, and
+// has its name.
+func ownPrivate(ln *net.UnixListener, path string) (net.Listener, error) {
+	ln.SetUnlinkOnClose(false)
+	owner, err := os.Lstat(path)
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	return &privateListener{UnixListener: ln, path: path, owner: owner}, nil
+}
+
 // Close closes the socket and removes its file.
 func (l *privateListener) Close() error {
 	l.once.Do(func() {

@@ -50,6 +50,7 @@ type Server struct {
 	mu        sync.Mutex // held by Apply and Shutdown
 	current   *Generation
 	listeners map[string]*listener // by address key
+	inherited []inheritedSocket    // until the first Apply
 	stopped   bool
 	ending    chan struct{} // closed by Shutdown
 	pages     atomic.Int64  // status pages that are open
@@ -113,6 +114,7 @@ func (s *Server) Apply(gen *Generation) error {
 		gen.release()
 		return err
 	}
+	s.dropInherited()
 	for _, p := range gen.ports {
 		if l, ok := s.listeners[p.key]; ok {
 			l.change(p)
@@ -162,7 +164,7 @@ func (s *Server) bind(gen *Generation) ([]*listener, error) {
 		if _, ok := s.listeners[p.key]; ok {
 			continue
 		}
-		l, err := listen(p, s.log, &s.events)
+		l, err := s.listen(p)
 		if err != nil && p.optional {
 			s.log.Warn("no admin socket: the commands status, tunnels, reload and stop cannot reach this server; modules.admin can name another one, or say false",
 				"socket", p.address, "err", err)
