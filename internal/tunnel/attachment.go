@@ -115,6 +115,10 @@ func (a *attachment) boundEnd() {
 func (a *attachment) pulse() func() bool {
 	received, missed := int64(-1), 0
 	return func() bool {
+		if a.ws.vanished() {
+			a.fail(errVanished)
+			return false
+		}
 		if now := a.ws.received.Load(); now != received || !a.ws.waiting.Load() {
 			received, missed = now, 0
 		} else if missed++; missed == sessionMisses {

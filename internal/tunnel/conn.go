@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -19,7 +20,8 @@ import (
 // behind the data that is being written, or by a goroutine of their own.
 type Conn struct {
 	conn        net.Conn
-	client      bool // we are, and mask
+	socket      syscall.RawConn // below conn; nil if there is none
+	client      bool            // we are, and mask
 	subprotocol string
 	closeWait   time.Duration
 	lingerWait  time.Duration
@@ -44,7 +46,7 @@ type Conn struct {
 // has been read of it already.
 func newConn(conn net.Conn, early []byte, client bool, subprotocol string) *Conn {
 	c := &Conn{
-		conn: conn, client: client, subprotocol: subprotocol, closeWait: closeWait, lingerWait: lingerWait,
+		conn: conn, socket: socketOf(conn), client: client, subprotocol: subprotocol, closeWait: closeWait, lingerWait: lingerWait,
 		in: newSource(conn, early), frames: frames{masked: !client}, meter: new(Meter),
 	}
 	c.changed.L = &c.mu

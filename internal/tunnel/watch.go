@@ -17,9 +17,9 @@ const (
 func (t *joined) watch() (stop func()) {
 	var life liveness
 	ping := every(t.opts.Ping, func() bool {
-		if life.dead(t.ws) {
-			t.finish(ending{reason: errDead.Error(), err: errDead})
-			t.ws.abort(errDead)
+		if why := life.dead(t.ws); why != nil {
+			t.finish(ending{reason: why.Error(), err: why})
+			t.ws.abort(why)
 			return false
 		}
 		t.ws.ping()
@@ -69,19 +69,24 @@ type liveness struct {
 	missed   int
 }
 
-// dead is asked before each ping. Backpressure is not death: a ping counts as
+// dead is asked before each ping why the peer is dead, if it is. Backpressure is not death: a ping counts as
 // missed only if we were waiting to read, so that an answer would have been
 // seen, and nothing of ours is held up by a peer that does not read, so that the
-// ping was sent. A peer that vanished while output is held up is found by TCP's
-// own retransmission limit, or by IdleTimeout.
-func (l *liveness) dead(ws *Conn) bool {
+// ping was sent. A peer that vanished while output is held up acknowledges
+// nothing, which the kernel knows.
+func (l *liveness) dead(ws *Conn) (why error) {
+	if ws.vanished() {
+		return errVanished
+	}
 	received := ws.received.Load()
 	if !l.pinged || received != l.received || !ws.waiting.Load() || ws.blocked() {
 		l.received, l.pinged, l.missed = received, true, 0
-		return false
+		return nil
 	}
-	l.missed++
-	return l.missed == missedPings
+	if l.missed++; l.missed < missedPings {
+		return nil
+	}
+	return errDead
 }
 
 // every calls f after each d, never for 0, until f is false or it is stopped. A

@@ -56,12 +56,12 @@ func TestLiveness(t *testing.T) {
 			var life liveness
 			for range missedPings {
 				test.state(c)
-				if life.dead(c) {
+				if life.dead(c) != nil {
 					t.Fatal("dead too early")
 				}
 			}
 			test.state(c)
-			if got := life.dead(c); got != test.dead {
+			if got := life.dead(c) != nil; got != test.dead {
 				t.Errorf("dead is %v after three pings", got)
 			}
 		})

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package tunnel
+
+import (
+	"syscall"
+	"time"
+)
+
+// unheard is known on Linux only.
+func unheard(syscall.RawConn) time.Duration { return 0 }
