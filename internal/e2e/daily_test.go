@@ -85,10 +85,7 @@ func TestStatusSignal(t *testing.T) {
 	if line := p.lineWith(t, conn.LocalAddr().String()); !strings.Contains(line, ": connected for ") || !strings.Contains(line, "5 B down, 5 B up") {
 		t.Errorf("it says %q", line)
 	}
-	c.mu.Lock()
-	c.black = true
-	c.mu.Unlock()
-	c.cut(false)
+	c.blackout()
 	from := p.waitFor(t, 0, "; reconnecting")
 	p.signal(t, syscall.SIGUSR1)
 	p.waitFor(t, from, ": reconnecting for ")

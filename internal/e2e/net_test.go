@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -211,3 +212,6 @@ func await(t *testing.T, c <-chan struct{}, what string) {
 		t.Fatalf("%s: not within %v", what, patience)
 	}
 }
+
+// forNamespaces are the addresses of networks that tests make.
+var forNamespaces = netip.MustParsePrefix("198.18.0.0/15")

@@ -17,105 +17,16 @@ import (
 	"time"
 )
 
-var copyMiB = flag.Int("copy-mib", 100, "how much TestSCPSurvives copies")
-
-// cutter is a TCP proxy between dewebsockify and the server that breaks
-// connections, and can be made to swallow everything.
-type cutter struct {
-	target string
-	port   int
-
-	mu    sync.Mutex
-	pairs map[net.Conn]net.Conn // the client's connection to the server's
-	black bool                  // new connections get no answer
-	bytes int64                 // passed on so far
-	moved *sync.Cond
-}
-
-func startCutter(t *testing.T, target string) *cutter {
-	t.Helper()
-	c := &cutter{target: target, pairs: make(map[net.Conn]net.Conn)}
-	c.moved = sync.NewCond(&c.mu)
-	c.port = listenTCP(t, c.serve)
-	t.Cleanup(func() { c.cut(false) })
-	return c
-}
-
-func (c *cutter) address() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }
-
-func (c *cutter) serve(client net.Conn) {
-	c.mu.Lock()
-	black := c.black
-	c.mu.Unlock()
-	if black {
-		io.Copy(io.Discard, client)
-		return
-	}
-	server, err := net.Dial("tcp", c.target)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	c.mu.Lock()
-	c.pairs[client] = server
-	c.mu.Unlock()
-	var wg sync.WaitGroup
-	wg.Go(func() { c.pass(server, client) })
-	wg.Go(func() { c.pass(client, server) })
-	wg.Wait()
-}
-
-func (c *cutter) pass(to, from net.Conn) {
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := from.Read(buf)
-		c.mu.Lock()
-		c.bytes += int64(n)
-		c.moved.Broadcast()
-		c.mu.Unlock()
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			to.(*net.TCPConn).CloseWrite()
-			return
-		}
-	}
-}
-
-// cut breaks every connection; where halfOpen is set, the server does not
-// notice.
-func (c *cutter) cut(halfOpen bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for client, server := range c.pairs {
-		client.(*net.TCPConn).SetLinger(0)
-		client.Close()
-		if !halfOpen {
-			server.Close()
-		}
-		if !halfOpen {
-			delete(c.pairs, client)
-		}
-	}
-}
-
-// after waits until so many more bytes have passed.
-func (c *cutter) after(n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for end := c.bytes + n; c.bytes < end; {
-		c.moved.Wait()
-	}
-}
+var (
+	copyMiB  = flag.Int("copy-mib", 100, "how much TestSCPSurvives copies")
+	darkness = flag.Duration("blackout", 5*time.Second, "how long nothing gets through to ssh and scp")
+)
 
 // resumable starts a server with a tunnel to target, a cutter before it, and
 // dewebsockify, and gives a connection through them.
 func resumable(t *testing.T, target int) (*rules, *cutter, *process, string) {
 	t.Helper()
-	r := startRules(t, fmt.Sprintf("      \"/t\": \"websockify -> %d\"\n", target))
+	r := startRules(t, tunnelRule(target))
 	c := startCutter(t, r.address())
 	p, local := startClient(t, nil, "ws://"+c.address()+"/t")
 	return r, c, p, local
@@ -158,6 +69,20 @@ func TestCopySurvives(t *testing.T) {
 	}
 }
 
+// tunnelRule is one whose server soon notices what is lost.
+func tunnelRule(target int) string {
+	return fmt.Sprintf("      \"/t\": {$: websockify, target: %d, ping: 10s}\n", target)
+}
+
+// addRule reloads the server with its rules and another one.
+func (r *rules) addRule(t *testing.T, text string) {
+	t.Helper()
+	r.write(t, text+"      \"other.example\": \"reject -> 410\"\n")
+	from := len(r.output.String())
+	r.signal(t, syscall.SIGHUP)
+	r.waitFor(t, from, "config reloaded")
+}
+
 // TestRestartedServer: a session of a server that is no more is not resumed, and
 // the user learns of it.
 func TestRestartedServer(t *testing.T) {
@@ -177,12 +102,13 @@ func TestRestartedServer(t *testing.T) {
 	p.lineWith(t, "the session cannot be resumed: the server does not know it")
 }
 
-// TestSCPSurvives copies with OpenSSH while the WebSocket is cut.
+// TestSCPSurvives copies with OpenSSH while the WebSocket is cut, the server
+// reloads another config, and nothing gets through for a while.
 func TestSCPSurvives(t *testing.T) {
 	t.Parallel()
 	d := startSSHD(t)
 	scp := need(t, "openssh-client", "scp")
-	_, c, p, local := resumable(t, d.port)
+	r, c, p, local := resumable(t, d.port)
 	_, port, _ := net.SplitHostPort(local)
 	config := d.clientConfig(t, "HostName 127.0.0.1", "Port "+port)
 	dir := t.TempDir()
@@ -197,13 +123,22 @@ func TestSCPSurvives(t *testing.T) {
 	}
 	file.Close()
 	copying := start(t, nil, scp, "-F", config, from, "server:"+to)
-	for range 10 {
+	for i := range 10 {
 		c.after(size/40 + rand.Int64N(size/40))
-		c.cut(false)
+		switch i {
+		case 3:
+			r.addRule(t, tunnelRule(d.port))
+			c.cut(false)
+		case 6:
+			c.blackout()
+			time.AfterFunc(*darkness, c.light)
+		default:
+			c.cut(false)
+		}
 	}
 	select {
 	case <-copying.ended:
-	case <-time.After(4 * patience):
+	case <-time.After(4*patience + time.Duration(*copyMiB)*time.Second/2):
 		t.Fatal("scp does not end")
 	}
 	got, err := os.Open(to)
@@ -230,16 +165,7 @@ func TestBlackout(t *testing.T) {
 	conn := dial(t, local)
 	conn.SetDeadline(time.Now().Add(3 * patience))
 	say(t, conn, "before")
-	c.mu.Lock()
-	c.black = true
-	c.mu.Unlock()
-	c.cut(true)
-	light := time.AfterFunc(30*time.Second, func() {
-		c.mu.Lock()
-		c.black = false
-		c.mu.Unlock()
-		c.cut(true)
-	})
-	defer light.Stop()
+	c.blackout()
+	defer time.AfterFunc(30*time.Second, c.light).Stop()
 	say(t, conn, "in the dark")
 }

@@ -164,7 +164,7 @@ func ownAddress(t *testing.T) string {
 	}
 	for _, a := range addresses {
 		prefix, err := netip.ParsePrefix(a.String())
-		if err == nil && prefix.Addr().Is4() && !prefix.Addr().IsLoopback() && !prefix.Addr().IsLinkLocalUnicast() {
+		if err == nil && prefix.Addr().Is4() && !prefix.Addr().IsLoopback() && !prefix.Addr().IsLinkLocalUnicast() && !forNamespaces.Contains(prefix.Addr()) {
 			return prefix.Addr().String()
 		}
 	}
