@@ -65,7 +65,7 @@ func open(p *port) (net.Listener, error) {
 	if p.private {
 		return listenPrivate(p.address)
 	}
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive, Control: socket.Control(p.limits.vanished)}
+	lc := socket.ListenConfig(keepAlive, p.limits.vanished)
 	return lc.Listen(context.Background(), p.network, p.address)
 }
 

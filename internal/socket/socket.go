@@ -15,9 +15,11 @@ import (
 // It does nothing on other systems than Linux.
 func Control(timeout time.Duration) func(network, address string, raw syscall.RawConn) error {
 	return func(network, _ string, raw syscall.RawConn) error {
-		if !strings.HasPrefix(network, "tcp") {
+		if !isTCP(network) {
 			return nil
 		}
 		return SetUserTimeout(raw, timeout)
 	}
 }
+
+func isTCP(network string) bool { return strings.HasPrefix(network, "tcp") }

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// TestAcceptedSocketsHaveIt holds that a listener's connections have what the
-// listener has, and dialled ones what the dialer says.
-func TestAcceptedSocketsHaveIt(t *testing.T) {
-	lc := net.ListenConfig{Control: Control(7 * time.Second)}
-	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+// TestAcceptedSocketsHaveThem holds that a listener's connections have what is
+// set on the listener, and dialled ones what the dialer says.
+func TestAcceptedSocketsHaveThem(t *testing.T) {
+	keepAlive := net.KeepAliveConfig{Enable: true, Idle: 21 * time.Second, Interval: 4 * time.Second, Count: 6}
+	ln, err := ListenConfig(keepAlive, 7*time.Second).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,14 +29,26 @@ func TestAcceptedSocketsHaveIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	for conn, want := range map[net.Conn]int{client: 9000, server: 7000} {
-		raw, err := conn.(*net.TCPConn).SyscallConn()
+	for _, want := range []struct {
+		what               string
+		conn               net.Conn
+		level, name, value int
+	}{
+		{"dialled, time without acknowledgement", client, syscall.IPPROTO_TCP, userTimeout, 9000},
+		{"time without acknowledgement", server, syscall.IPPROTO_TCP, userTimeout, 7000},
+		{"probes", server, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
+		{"time before a probe", server, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 21},
+		{"time between probes", server, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 4},
+		{"number of probes", server, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 6},
+		{"no delay", server, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1},
+	} {
+		raw, err := want.conn.(*net.TCPConn).SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}
 		raw.Control(func(fd uintptr) {
-			if got, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, userTimeout); got != want {
-				t.Errorf("got %d ms, %v; want %d", got, err, want)
+			if got, err := syscall.GetsockoptInt(int(fd), want.level, want.name); got != want.value {
+				t.Errorf("%s: got %d, %v; want %d", want.what, got, err, want.value)
 			}
 		})
 	}
