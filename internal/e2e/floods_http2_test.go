@@ -115,7 +115,7 @@ func TestHTTP2Floods(t *testing.T) {
 			var all sync.WaitGroup
 			var rounds, ended atomic.Int64
 			for range floodConns {
-				conn := dialHTTP2(t, secure)
+				conn := dialHTTP2(t, secure, test.deaf)
 				all.Go(func() {
 					length := floodLength
 					if test.ended {
@@ -142,10 +142,15 @@ func TestHTTP2Floods(t *testing.T) {
 	}
 }
 
-// dialHTTP2 opens a connection of HTTP/2 and sends the preface.
-func dialHTTP2(t *testing.T, port int) net.Conn {
+// dialHTTP2 opens a connection of HTTP/2 and sends the preface. For a deaf
+// client its socket keeps little of what is not read.
+func dialHTTP2(t *testing.T, port int, deaf bool) net.Conn {
 	t.Helper()
-	conn := tls.Client(dial(t, fmt.Sprintf("127.0.0.1:%d", port)), &tls.Config{
+	socket := dial(t, fmt.Sprintf("127.0.0.1:%d", port))
+	if deaf {
+		socket.SetReadBuffer(4 << 10)
+	}
+	conn := tls.Client(socket, &tls.Config{
 		ServerName: "a.example", InsecureSkipVerify: true, NextProtos: []string{"h2"},
 	})
 	if err := conn.Handshake(); err != nil {
