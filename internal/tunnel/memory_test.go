@@ -3,6 +3,7 @@ package tunnel
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -58,5 +59,48 @@ func TestMemoryOfSessionsIsBounded(t *testing.T) {
 	}
 	if used := s.memory.used.Load(); used != 0 {
 		t.Errorf("%d bytes are in use when all has ended", used)
+	}
+}
+
+// One user's sessions make room for each other before anybody else's has to.
+func TestMemoryOfOneUserIsBounded(t *testing.T) {
+	const most = 4 << 20
+	s := serveSessions(t, time.Minute)
+	s.maxMemoryPerOwner = most
+	var writers sync.WaitGroup
+	lost := func(user, route string, sent []byte) <-chan result {
+		target, ended := s.offer(t, route)
+		d := Dialer{Header: http.Header{"User": {user}}}
+		ws, err := d.DialSession(t.Context(), s.url+route)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.CloseNow()
+		writers.Go(func() { _, _ = target.Write(sent); _ = target.Close() })
+		return ended
+	}
+	modest := lost("modest", "/modest", noise(window/2))
+	greedy := make(chan result, 16)
+	for i := range cap(greedy) {
+		ended := lost("greedy", fmt.Sprintf("/%d", i), noise(8*window))
+		writers.Go(func() { greedy <- <-ended })
+	}
+	for range 4 {
+		if r := await(t, greedy, "one of many"); !errors.Is(r.err, errCrowded) {
+			t.Errorf("a session of the user with many: %+v", r)
+		}
+	}
+	select {
+	case r := <-modest:
+		t.Errorf("the other user's session has ended: %+v", r)
+	default:
+	}
+	s.stop(errors.New("the end"))
+	await(t, modest, "the other user's")
+	writers.Wait()
+	s.Sessions.mu.Lock()
+	defer s.Sessions.mu.Unlock()
+	if len(s.shares) != 0 {
+		t.Errorf("%d users are still counted", len(s.shares))
 	}
 }

@@ -12,16 +12,19 @@ var chunkPool = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 // budget counts the memory of many queues together.
 type budget struct {
-	used atomic.Int64
-	most int64
+	used   atomic.Int64
+	most   int64
+	within *budget // that counts these queues as well, and others; may be nil
 }
 
-// exceeded says whether the queues hold more than they should. A nil budget has
-// no limit.
-func (b *budget) exceeded() bool { return b != nil && b.used.Load() > b.most }
+// exceeded says whether the queues hold more than they should, or all those do
+// that they are counted with. A nil budget has no limit.
+func (b *budget) exceeded() bool {
+	return b != nil && (b.used.Load() > b.most || b.within.exceeded())
+}
 
 func (b *budget) add(n int64) {
-	if b != nil {
+	for ; b != nil; b = b.within {
 		b.used.Add(n)
 	}
 }

@@ -12,11 +12,13 @@ import (
 )
 
 // What a Sessions holds at most for clients that are away. When one of these is
-// exceeded, the sessions that have waited longest end.
+// exceeded, the sessions that have waited longest end: of the same user, or of
+// all.
 const (
-	maxHeld         = 4096
-	maxHeldPerOwner = 256
-	maxMemory       = 256 << 20 // bytes in the queues of all sessions, attached ones included
+	maxHeld           = 4096
+	maxHeldPerOwner   = 256
+	maxMemory         = 256 << 20 // bytes in the queues of all sessions, attached ones included
+	maxMemoryPerOwner = 64 << 20
 )
 
 // lastWord is how long a session is held of which both connections have ended,
@@ -35,16 +37,29 @@ type Sessions struct {
 	known  map[sessionID]*hosted
 	held   []*hosted // those without a WebSocket, the longest first
 	memory budget
+	shares map[sharer]*share
 
 	maxHeld, maxHeldPerOwner int
+	maxMemoryPerOwner        int64
 	lastWord                 time.Duration
+}
+
+// sharer is whose sessions are bounded together: a user's, or those of an
+// address where there are no users.
+type sharer struct{ user, client string }
+
+// share is the memory of one sharer's sessions.
+type share struct {
+	budget
+	sessions int // that count to it
 }
 
 // NewSessions gives a server's Sessions, without any yet.
 func NewSessions() *Sessions {
 	return &Sessions{
 		known:  make(map[sessionID]*hosted),
-		memory: budget{most: maxMemory}, maxHeld: maxHeld, maxHeldPerOwner: maxHeldPerOwner,
+		memory: budget{most: maxMemory}, shares: make(map[sharer]*share),
+		maxHeld: maxHeld, maxHeldPerOwner: maxHeldPerOwner, maxMemoryPerOwner: maxMemoryPerOwner,
 		lastWord: lastWord,
 	}
 }
@@ -72,6 +87,7 @@ type hosted struct {
 	*session
 	Opening
 	id     sessionID
+	sharer sharer
 	tokens tokens // under session.mu
 	expiry *time.Timer
 	holds  int       // how often it was held, so that a late expiry is known as such
@@ -82,12 +98,12 @@ type hosted struct {
 // and returns when it is over and both are closed, as Join does. That includes
 // the time in which the client is waited for.
 func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening) (Stats, error) {
-	s := &hosted{session: newSession(conn, o.Options), Opening: o}
-	s.out.budget, s.in.budget, s.relieve = &r.memory, &r.memory, r.relieve
+	s := &hosted{session: newSession(conn, o.Options), Opening: o, sharer: sharer{user: o.Owner.User}}
+	if s.sharer.user == "" {
+		s.sharer.client = o.Client
+	}
 	_, _ = rand.Read(s.id[:])
-	r.mu.Lock()
-	r.known[s.id] = s
-	r.mu.Unlock()
+	r.know(s)
 
 	defer context.AfterFunc(ctx, func() {
 		if !s.finish(ending{code: closeGoingAway, reason: context.Cause(ctx).Error()}) {
@@ -104,6 +120,21 @@ func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening)
 	r.forget(s)
 	stats := s.close()
 	return stats, s.end.err
+}
+
+// know begins to count s.
+func (r *Sessions) know(s *hosted) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[s.id] = s
+	own := r.shares[s.sharer]
+	if own == nil {
+		own = &share{budget: budget{most: r.maxMemoryPerOwner, within: &r.memory}}
+		r.shares[s.sharer] = own
+	}
+	own.sessions++
+	s.out.budget, s.in.budget = &own.budget, &own.budget
+	s.relieve = func() { r.relieve(s) }
 }
 
 // welcome prepares the first message of a, with a new token. s.mu is held.
@@ -172,7 +203,7 @@ func (r *Sessions) hold(s *hosted, a *attachment, wait time.Duration) {
 func (r *Sessions) surplus(s *hosted) (victims []*hosted) {
 	same, oldest := 0, (*hosted)(nil)
 	for _, h := range r.held {
-		if h.Owner.User == s.Owner.User && (s.Owner.User != "" || h.Client == s.Client) {
+		if h.sharer == s.sharer {
 			same++
 			if oldest == nil {
 				oldest = h
@@ -190,18 +221,33 @@ func (r *Sessions) surplus(s *hosted) (victims []*hosted) {
 	return victims
 }
 
-// relieve ends the session that has been held longest, if the queues of all hold
-// too much.
-func (r *Sessions) relieve() {
+// relieve makes room for s, if there is too little: it ends the session that has
+// been held longest, of the same sharer if that one has too much.
+func (r *Sessions) relieve(s *hosted) {
 	r.mu.Lock()
-	if len(r.held) == 0 || !r.memory.exceeded() {
-		r.mu.Unlock()
-		return
+	victim := r.victim(s)
+	if victim != nil {
+		r.release(victim)
 	}
-	victim := r.held[0]
-	r.release(victim)
 	r.mu.Unlock()
-	victim.finish(victim.given(errCrowded))
+	if victim != nil {
+		victim.finish(victim.given(errCrowded))
+	}
+}
+
+// victim is the session that relieve ends, or nil. r.mu is held.
+func (r *Sessions) victim(s *hosted) *hosted {
+	own := r.shares[s.sharer]
+	greedy := own != nil && own.used.Load() > own.most
+	if !greedy && !r.memory.exceeded() {
+		return nil
+	}
+	for _, h := range r.held {
+		if !greedy || h.sharer == s.sharer {
+			return h
+		}
+	}
+	return nil
 }
 
 // release takes s out of held. r.mu is held.
@@ -234,4 +280,8 @@ func (r *Sessions) forget(s *hosted) {
 	defer r.mu.Unlock()
 	delete(r.known, s.id)
 	r.release(s)
+	own := r.shares[s.sharer]
+	if own.sessions--; own.sessions == 0 {
+		delete(r.shares, s.sharer)
+	}
 }
