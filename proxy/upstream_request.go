@@ -90,7 +90,7 @@ var errUnsendable = errors.New("the request has a line break, a NUL or a space w
 
 // encode makes the bytes, in the order in which net/http has them.
 func (h *requestHead) encode(s *startLine) error {
-	if strings.ContainsAny(s.uri, " \t") || strings.ContainsAny(s.host, " \t") {
+	if strings.ContainsAny(s.method, " \t") || strings.ContainsAny(s.uri, " \t") || strings.ContainsAny(s.host, " \t") {
 		return errUnsendable
 	}
 	b := append(h.bytes[:0], s.method...)

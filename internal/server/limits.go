@@ -36,6 +36,8 @@ type limits struct {
 	head    int           // bytes
 	streams int           // requests at a time on a connection of HTTP/2
 
+	body time.Duration // without progress
+
 	// vanished is after how long a client is given up that acknowledges
 	// nothing. It is a little less than a body's silence may last, for the
 	// kernel looks only now and then.
@@ -55,6 +57,7 @@ func (b *builder) front(p *port, own config.Limits) {
 	perAddress := cmp.Or(own.MaxPerAddress, all.MaxPerAddress)
 	body := cmp.Or(own.BodyTimeout, all.BodyTimeout, bodyTimeout)
 	p.limits = limits{
+		body:     body,
 		vanished: body * 9 / 10,
 		idle:     cmp.Or(own.IdleTimeout, all.IdleTimeout, idleTimeout),
 		head:     int(cmp.Or(own.HeadSize, all.HeadSize, headSize)),

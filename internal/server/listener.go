@@ -115,13 +115,8 @@ func (l *listener) server(p *port) *http.Server {
 		Handler:        l,
 		IdleTimeout:    p.limits.idle,
 		MaxHeaderBytes: p.limits.head,
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: p.limits.streams,
-			// The least there is (RFC 9113, 6.5.2). A client that announces a
-			// frame makes the server take memory for all of it.
-			MaxReadFrameSize: 16 << 10,
-		},
-		ConnState: l.front.State,
+		HTTP2:          http2Config(&p.limits),
+		ConnState:      l.front.State,
 		// What net/http reports here is clients' doing: scanners, connections
 		// cut short. Of interest when looking for it.
 		ErrorLog: log.New(debugWriter{l.log, l.key}, "", 0),

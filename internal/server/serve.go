@@ -57,6 +57,11 @@ func (l *listener) hold() *port {
 
 // admit fills m from r, or gives the status and reason to refuse r with.
 func (p *port) admit(r *http.Request, m *router.Match) (status int, reason string) {
+	if r.ProtoMajor == 2 {
+		if status, reason = checkHTTP2(r, &p.front.Guard); status != 0 {
+			return status, reason
+		}
+	}
 	if (r.TLS != nil) != (p.tls != nil) {
 		// The connection is from before a reload that gave the port TLS or
 		// took it away.
