@@ -29,6 +29,8 @@ var (
 
 	turnedAway = name("turned_away_total", "What did not get as far as to a rule: connections that were too many, TLS handshakes that failed, requests that were not clear, too large or too slow.", "what")
 
+	panics = name("panics_total", "Requests that have failed by a fault of the program; the log has more about each.")
+
 	requests     = name("requests_total", "Requests by the first digit of their status. A tunnel counts when it opens.", "port", "rule", "class")
 	durations    = name("request_duration_seconds", "Time from a request's head to the end of its response, or to the opening of its tunnel.", "port", "rule")
 	bytes        = name("response_bytes_total", "Bytes of the bodies of responses; those of tunnels are not in it.", "port", "rule")
@@ -54,7 +56,7 @@ type collector struct{ now func() *status.Status }
 // know when another metric has the name of one of these.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildInfo, started, configInfo, configLoaded, configGood, reloads, connections, turnedAway, requests, durations, bytes,
+		buildInfo, started, configInfo, configLoaded, configGood, reloads, connections, turnedAway, panics, requests, durations, bytes,
 		authFailures, refused, tunnelsLive, tunnelsOpened, tunnelBytes, tunnelsResumed,
 		upstreamState, upstreamInUse, certificateEnds, acmeResults,
 	} {
@@ -76,6 +78,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	x.counter(turnedAway, s.Refused.Connections, "connections")
 	x.counter(turnedAway, s.Refused.Handshakes, "handshakes")
 	x.counter(turnedAway, s.Refused.Requests, "requests")
+	x.counter(panics, s.Panics)
 	for i := range s.Ports {
 		x.port(&s.Ports[i])
 	}

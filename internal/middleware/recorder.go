@@ -31,6 +31,13 @@ type Recorder struct {
 	BeforeHeader func(h http.Header, status int)
 	// AfterHijack, if set, is called once the connection is hijacked.
 	AfterHijack func()
+
+	// Progress, if not 0, is how long the client may take nothing of what is
+	// written. It is for HTTP/2, where no deadline but that of the stream ends
+	// the wait for a client's window.
+	Progress time.Duration
+	own      bool // the handler has set a write deadline, and goes on to
+	bounded  bool // there is a write deadline
 }
 
 var recorders = sync.Pool{New: func() any { return new(Recorder) }}
@@ -70,9 +77,46 @@ func (r *Recorder) begin(status int) {
 	}
 }
 
+// SetWriteDeadline is for http.ResponseController. From here on the deadline is
+// the handler's business.
+func (r *Recorder) SetWriteDeadline(t time.Time) error {
+	r.own = true
+	return r.setWriteDeadline(t)
+}
+
+func (r *Recorder) setWriteDeadline(t time.Time) error {
+	r.bounded = !t.IsZero()
+	return http.NewResponseController(r.ResponseWriter).SetWriteDeadline(t)
+}
+
+// writing gives the client Progress from now. A writer that knows no deadlines
+// goes without.
+func (r *Recorder) writing() {
+	if r.Progress > 0 && !r.own {
+		_ = r.setWriteDeadline(time.Now().Add(r.Progress))
+	}
+}
+
+// paused lifts the deadline, which would end the stream in a silence as well.
+func (r *Recorder) paused() {
+	if r.Progress > 0 && !r.own {
+		_ = r.setWriteDeadline(time.Time{})
+	}
+}
+
+// Finish is to be called when the handler has returned. It gives the client
+// Progress for what is still buffered of a body, unless there is a deadline
+// already. Headers need no window.
+func (r *Recorder) Finish() {
+	if r.Progress > 0 && !r.bounded && r.Bytes > 0 {
+		_ = r.setWriteDeadline(time.Now().Add(r.Progress))
+	}
+}
+
 // Write passes on a part of the body.
 func (r *Recorder) Write(p []byte) (int, error) {
 	r.begin(http.StatusOK)
+	r.writing()
 	n, err := r.ResponseWriter.Write(p)
 	r.Bytes += int64(n)
 	return n, err
@@ -81,6 +125,7 @@ func (r *Recorder) Write(p []byte) (int, error) {
 // WriteString is Write without a copy of the text.
 func (r *Recorder) WriteString(s string) (int, error) {
 	r.begin(http.StatusOK)
+	r.writing()
 	n, err := io.WriteString(r.ResponseWriter, s)
 	r.Bytes += int64(n)
 	return n, err
@@ -90,6 +135,9 @@ func (r *Recorder) WriteString(s string) (int, error) {
 // can.
 func (r *Recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.begin(http.StatusOK)
+	if r.Progress > 0 { // each part has a deadline of its own
+		return readFrom(struct{ io.Writer }{r}, src)
+	}
 	n, err := readFrom(r.ResponseWriter, src)
 	r.Bytes += n
 	return n, err
@@ -101,6 +149,8 @@ func (r *Recorder) Flush() { _ = r.FlushError() }
 // FlushError sends what is buffered, the header included.
 func (r *Recorder) FlushError() error {
 	r.begin(http.StatusOK)
+	r.writing()
+	defer r.paused()
 	return http.NewResponseController(r.ResponseWriter).Flush()
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -71,14 +72,18 @@ func clearLength(r *http.Request) bool {
 // it.
 const http2Frame = 16 << 10
 
-// http2Config has net/http's server give up clients that do not answer a PING
-// or take nothing of what is written for as long as a body may rest.
+// pingTimeout is for the answer to a PING, which is sent after three quarters of
+// limits.bodyTimeout without a frame.
+const pingTimeout = 10 * time.Second
+
+// http2Config has net/http's server give up clients that do not answer a PING,
+// and those that take nothing of what is written for as long as a body may rest.
 func http2Config(l *limits) *http.HTTP2Config {
 	return &http.HTTP2Config{
 		MaxConcurrentStreams: l.streams,
 		MaxReadFrameSize:     http2Frame,
 		SendPingTimeout:      l.body * 3 / 4,
-		PingTimeout:          l.body / 4,
+		PingTimeout:          pingTimeout,
 		WriteByteTimeout:     l.body,
 	}
 }

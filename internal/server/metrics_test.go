@@ -165,7 +165,7 @@ func TestCountingAllocates(t *testing.T) {
 	p := &port{tallies: []ruleTally{{tally: new(tally)}}}
 	w, r, m := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), new(router.Match)
 	allocated := testing.AllocsPerRun(1000, func() {
-		c := p.begin(w, m)
+		c := p.begin(w, r, m)
 		c.finished = true
 		c.end(r)
 	})

@@ -64,7 +64,7 @@ func TestPanicsEndNothingButTheirRequest(t *testing.T) {
 			}
 		}
 		wantStatus(t, c, scheme+"://a.com/fine", 200)
-		if n := r.srv.events.panics.Load(); n != 2 {
+		if n := r.srv.Status().Panics; n != 2 {
 			t.Errorf("%d panics counted, want 2", n)
 		}
 	}

@@ -132,6 +132,9 @@ func (c *http2Conn) answer(id uint32) string {
 		if f, ok := frame.(*http2.GoAwayFrame); ok && f.ErrCode != http2.ErrCodeNo {
 			return fmt.Sprint("GOAWAY ", f.ErrCode)
 		}
+		if ping, ok := frame.(*http2.PingFrame); ok && !ping.IsAck() {
+			c.check(c.fr.WritePing(true, ping.Data))
+		}
 		if frame.Header().StreamID != id {
 			continue
 		}

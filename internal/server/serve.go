@@ -34,7 +34,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.answersACME(w, r) {
 		return
 	}
-	c := p.begin(w, m)
+	c := p.begin(w, r, m)
 	defer c.end(r)
 	defer l.rescue(c, r)
 	if status, reason := p.admit(r, m); status != 0 {

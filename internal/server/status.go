@@ -67,6 +67,7 @@ func (s *Server) Status() *status.Status {
 		Handshakes:  s.events.front.FailedHandshakes.Load(),
 		Requests:    s.events.front.RefusedRequests.Load(),
 	}
+	st.Panics = s.events.panics.Load()
 	if gen == nil {
 		return st
 	}

@@ -113,10 +113,13 @@ var countings = sync.Pool{New: func() any {
 
 // begin has a request counted that is answered through the Recorder of what it
 // gives. The caller ends it.
-func (p *port) begin(w http.ResponseWriter, m *router.Match) *counting {
+func (p *port) begin(w http.ResponseWriter, r *http.Request, m *router.Match) *counting {
 	c := countings.Get().(*counting)
 	c.rec, c.port, c.m, c.came = middleware.NewRecorder(w), p, m, time.Now()
 	c.rec.AfterHijack = c.opened // a tunnel counts when it opens
+	if r.ProtoMajor == 2 {
+		c.rec.Progress = p.limits.body // in HTTP/1 the kernel does it: socket.Control
+	}
 	return c
 }
 
@@ -135,6 +138,7 @@ func (c *counting) end(r *http.Request) {
 	if !c.counted {
 		c.count()
 	}
+	c.rec.Finish()
 	if !c.finished { // a panic; somebody may still hold the recorder
 		return
 	}

@@ -16,6 +16,7 @@ type Status struct {
 	ACME         []ACME        `json:"acme"`
 	LiveTunnels  int           `json:"liveTunnels"`
 	Refused      Refused       `json:"refused"`
+	Panics       int64         `json:"panics"` // requests that have failed by a fault of the program, since the start
 	Recent       []Event       `json:"recent"` // warnings and errors, the newest first
 }
 
