@@ -107,14 +107,19 @@ func (c *http2Conn) check(err error) {
 	}
 }
 
-// ask sends a request as one frame, or two.
+// ask sends a request in as few frames as it fits into.
 func (c *http2Conn) ask(id uint32, fields []string, body string) {
 	var block bytes.Buffer
 	enc := hpack.NewEncoder(&block)
 	for _, f := range fields {
 		c.check(enc.WriteField(fieldOf(f)))
 	}
-	c.check(c.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: body == ""}))
+	first := block.Next(http2Frame)
+	c.check(c.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: first, EndHeaders: block.Len() == 0, EndStream: body == ""}))
+	for block.Len() > 0 {
+		next := block.Next(http2Frame)
+		c.check(c.fr.WriteContinuation(id, block.Len() == 0, next))
+	}
 	if body != "" {
 		c.check(c.fr.WriteData(id, true, []byte(strings.TrimPrefix(body, empty))))
 	}
