@@ -191,6 +191,19 @@ func reload(args []string, stdout, stderr io.Writer) int {
 	return c.do(http.MethodPost, "/reload", "config reloaded")
 }
 
+// upgradeServer has a new process, of the program that is installed now, take the
+// server's place.
+func upgradeServer(args []string, stdout, stderr io.Writer) int {
+	c, code, done := adminOptions("upgrade", args, stdout, stderr)
+	switch {
+	case done:
+		return code
+	case len(c.args) > 0:
+		return usageError(stderr, "upgrade: unexpected argument %q", c.args[0])
+	}
+	return c.do(http.MethodPost, "/upgrade", "upgraded: the new process serves, the old one ends with its last request and tunnel")
+}
+
 // stopServer has the server finish what is under way and end.
 func stopServer(args []string, stdout, stderr io.Writer) int {
 	c, code, done := adminOptions("stop", args, stdout, stderr)

@@ -73,6 +73,15 @@ all is well, and 1 if something has to be mended.`,
 			Forms: []command.Form{{Text: "have a running server read its config again; says what is wrong with it if it is refused"}},
 			Flags: adminFlags,
 		},
+		{
+			Name:  "upgrade",
+			Forms: []command.Form{{Text: "have the program that is installed now take a running server's place, with its ports"}},
+			Text: `
+The server starts the file that it was started from anew. When the new process
+serves, the old one ends with its last request and tunnel. If the new one does
+not come to that, nothing has changed and the text says why.`,
+			Flags: adminFlags,
+		},
 		{Name: "stop", Forms: []command.Form{{Text: "have a running server finish what is under way and stop"}}, Flags: adminFlags},
 		{
 			Name:   "completion",
@@ -84,7 +93,8 @@ all is well, and 1 if something has to be mended.`,
 	Sections: []command.Section{
 		{Title: "Signals", Text: `
 SIGTERM and SIGINT finish what is under way and stop, a second one stops at once.
-SIGHUP and SIGUSR1 reload the config; a faulty one changes nothing.`},
+SIGHUP and SIGUSR1 reload the config; a faulty one changes nothing. SIGUSR2 is
+upgrade.`},
 		{Title: "Exit codes", Text: `
 0 fine, 1 something is wrong and the text says what, 2 the command line is wrong.`},
 	},

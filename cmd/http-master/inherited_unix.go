@@ -32,7 +32,7 @@ func inheritActivated(srv *server.Server) (wrong []error) {
 		if i < len(names) && names[i] != "" && names[i] != "unknown" {
 			name = fmt.Sprintf("%s (%s)", name, names[i])
 		}
-		if err := srv.Inherit(inheritedFile(firstInherited+i, name), name, ""); err != nil {
+		if err := srv.Inherit(server.Socket{Foreign: true, File: inheritedFile(firstInherited+i, name)}); err != nil {
 			wrong = append(wrong, err)
 		}
 	}

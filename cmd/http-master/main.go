@@ -45,6 +45,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return tunnels(args[1:], stdout, stderr)
 		case "reload":
 			return reload(args[1:], stdout, stderr)
+		case "upgrade":
+			return upgradeServer(args[1:], stdout, stderr)
 		case "stop":
 			return stopServer(args[1:], stdout, stderr)
 		case "completion":

@@ -23,6 +23,9 @@ func notify(state string) {
 	_, _ = conn.Write([]byte(state))
 }
 
+// becomesMain is the state of a service whose process another one has replaced.
+func becomesMain(pid int) string { return fmt.Sprintf("READY=1\nMAINPID=%d", pid) }
+
 // reloading is the state of a service that begins to reload.
 func reloading() string {
 	var now unix.Timespec

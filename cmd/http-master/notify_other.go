@@ -6,3 +6,5 @@ package main
 func notify(string) {}
 
 func reloading() string { return "" }
+
+func becomesMain(int) string { return "" }

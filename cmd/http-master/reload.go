@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"httpmaster/config"
@@ -20,6 +23,7 @@ const watchInterval = time.Second
 // reloader keeps a server at what its config file says.
 type reloader struct {
 	file    string
+	program string // to start for an upgrade
 	options serveOptions
 	srv     *server.Server
 	log     *slog.Logger
@@ -34,27 +38,36 @@ type reloader struct {
 	rejected [32]byte  // hash of the content that was refused last
 	seen     fileState // nothing at first: the file may have changed since it was loaded
 
-	asks  chan chan<- []string // by the admin socket; see ask
-	stops chan struct{}        // by the admin socket
-	ended chan struct{}        // closed when nothing is reloaded any more
+	reloads  chan chan<- []string // by the admin socket; see ask
+	upgrades chan chan<- []string // as these
+	stops    chan struct{}        // by the admin socket
+	ended    chan struct{}        // closed when nothing is reloaded any more
 }
 
 func newReloader(o serveOptions, srv *server.Server, log *slog.Logger, cfg *config.Config) *reloader {
 	return &reloader{
 		file: o.config, srv: srv, log: log, served: cfg.Hash, always: o.watch, asked: cfg.WatchConfig,
 		options: o, user: cfg.User.Value, group: cfg.Group.Value, patience: cmp.Or(cfg.ShutdownTimeout, shutdownTimeout),
-		asks: make(chan chan<- []string), stops: make(chan struct{}, 1), ended: make(chan struct{}),
+		reloads: make(chan chan<- []string), upgrades: make(chan chan<- []string),
+		stops: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
 
-// giveAdmin lets the server's admin socket reload and stop, and gives what to do
-// when the server has ended.
-func (r *reloader) giveAdmin(config string) (tidy func()) {
-	socket, err := prepareSocket(config)
-	if err != nil {
+// giveAdmin lets the server's admin socket reload, upgrade and stop, and gives what
+// to do when the server has ended. The socket is where the process before had it.
+func (r *reloader) giveAdmin(before *predecessor) (tidy func()) {
+	var socket string
+	var err error
+	if before != nil {
+		socket = before.Admin
+	} else if socket, err = prepareSocket(r.file); err != nil {
 		r.log.Warn("no admin socket: no folder for it can be made", "err", err)
 	}
-	r.srv.Admin = &server.Admin{Socket: socket, Reload: r.ask, Stop: r.stop}
+	r.srv.Admin = &server.Admin{
+		Socket: socket, Stop: r.stop,
+		Reload:  func(ctx context.Context) ([]string, error) { return r.ask(ctx, r.reloads) },
+		Upgrade: func(ctx context.Context) ([]string, error) { return r.ask(ctx, r.upgrades) },
+	}
 	return func() {
 		if socket != "" {
 			_ = os.Remove(filepath.Dir(socket)) // unless another server uses it
@@ -78,22 +91,29 @@ func stateOf(file string) fileState {
 }
 
 // loop reloads when a signal or the admin socket asks for it, and if the file is
-// to be watched when it changes, until it is asked to stop.
-func (r *reloader) loop(reloads, stops <-chan os.Signal) {
+// to be watched when it changes, until it is asked to stop, or another process
+// has taken this one's place, which is next.
+func (r *reloader) loop(s signals) (next *successor) {
 	defer close(r.ended)
 	changed := false
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-reloads:
+		case <-s.reloads:
 			r.reload(true)
-		case <-stops:
-			return
-		case answer := <-r.asks:
+		case answer := <-r.reloads:
 			answer <- r.reload(true)
+		case <-s.upgrades:
+			next, _ = r.upgrade(s.stops)
+		case answer := <-r.upgrades:
+			var wrong []string
+			next, wrong = r.upgrade(s.stops)
+			answer <- wrong
+		case <-s.stops:
+			return nil
 		case <-r.stops:
-			return
+			return nil
 		case <-ticker.C:
 			if !r.always && !r.asked {
 				continue
@@ -108,18 +128,21 @@ func (r *reloader) loop(reloads, stops <-chan os.Signal) {
 				r.reload(false)
 			}
 		}
+		if next != nil {
+			return next
+		}
 	}
 }
 
 // errStopping is why nothing is reloaded.
 var errStopping = errors.New("the server is stopping")
 
-// ask has the loop reload, and gives what is wrong with the config, or why it
-// was not looked at.
-func (r *reloader) ask(ctx context.Context) (faults []string, err error) {
+// ask has the loop do what it does for those who ask there, and gives what is
+// wrong, or why it was not tried.
+func (r *reloader) ask(ctx context.Context, asks chan<- chan<- []string) (faults []string, err error) {
 	answer := make(chan []string, 1)
 	select {
-	case r.asks <- answer:
+	case asks <- answer:
 		return <-answer, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -178,6 +201,9 @@ func (r *reloader) warnOfUser(cfg *config.Config) {
 // refuse says why cfg is not served, and gives the same.
 func (r *reloader) refuse(cfg *config.Config, wrong ...string) []string {
 	r.rejected = cfg.Hash
+	if r.user != "" && slices.ContainsFunc(wrong, func(line string) bool { return strings.Contains(line, syscall.EACCES.Error()) }) {
+		wrong = append(wrong, "the server runs as user "+r.user+" and has given up root's rights; a restart opens what only root may open")
+	}
 	for _, line := range wrong {
 		r.log.Error(line)
 	}

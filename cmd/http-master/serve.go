@@ -25,6 +25,10 @@ type serveOptions struct {
 	showRules   bool
 }
 
+// signals are those that the server answers: by a reload, of which any number
+// that come at once are one, by an upgrade, and by its end.
+type signals struct{ reloads, upgrades, stops <-chan os.Signal }
+
 // serve runs a config until it is told to stop.
 func serve(args []string, stdout, stderr io.Writer) int {
 	var o serveOptions
@@ -65,15 +69,17 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 	log := newLog(cfg, out, level)
 
 	// Before the ports open: from here on a signal is ours to answer.
-	reloads, stops := catchSignals()
+	caught := catchSignals()
 	srv := server.New(log)
 	log = srv.Log()
 	srv.Version = version.Text()
 	r := newReloader(o, srv, log, cfg)
-	defer r.giveAdmin(o.config)()
-	for _, err := range inheritActivated(srv) {
-		log.Warn(err.Error())
+	before, err := r.inherit()
+	if err != nil {
+		log.Error(err.Error())
+		return exitFault
 	}
+	defer r.giveAdmin(before)()
 	gen := srv.Build(cfg, faults)
 	if faults.Err() != nil {
 		printFaults(stderr, faults)
@@ -91,10 +97,28 @@ func runServer(o serveOptions, stdout, stderr io.Writer) int {
 		return exitFault
 	}
 	announce(log, gen)
-	notify("READY=1")
+	if before != nil {
+		before.takeOver() // and tells systemd
+	} else {
+		notify("READY=1")
+	}
 
-	r.loop(reloads, stops)
-	return stop(srv, log, stops, r.patience)
+	if next := r.loop(caught); next != nil {
+		leave(srv, log, caught.stops, next)
+	}
+	return stop(srv, log, caught.stops, r.patience)
+}
+
+// inherit takes what the process was started with: the sockets that systemd has
+// opened, or what a process hands over whose place this one takes.
+func (r *reloader) inherit() (before *predecessor, err error) {
+	if r.program, err = ownProgram(); err != nil {
+		return nil, fmt.Errorf("cannot tell from which file this program was started: %w", err)
+	}
+	for _, err := range inheritActivated(r.srv) {
+		r.log.Warn(err.Error())
+	}
+	return findPredecessor(r.srv)
 }
 
 func announce(log *slog.Logger, gen *server.Generation) {

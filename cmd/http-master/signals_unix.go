@@ -8,12 +8,11 @@ import (
 	"syscall"
 )
 
-// catchSignals gives the signals that the server answers, from now on: those
-// that ask to reload, of which any number that come at once are one, and those
-// that ask to stop.
-func catchSignals() (reloads, stops <-chan os.Signal) {
-	r, s := make(chan os.Signal, 1), make(chan os.Signal, 2)
+// catchSignals has the signals that the server answers come there, from now on.
+func catchSignals() signals {
+	r, u, s := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 2)
 	signal.Notify(r, syscall.SIGHUP, syscall.SIGUSR1)
+	signal.Notify(u, syscall.SIGUSR2)
 	signal.Notify(s, syscall.SIGINT, syscall.SIGTERM)
-	return r, s
+	return signals{reloads: r, upgrades: u, stops: s}
 }

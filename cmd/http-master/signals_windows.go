@@ -5,10 +5,10 @@ import (
 	"os/signal"
 )
 
-// catchSignals gives the signals that the server answers, from now on. Windows
-// has none that could ask for a reload; --watch does.
-func catchSignals() (reloads, stops <-chan os.Signal) {
+// catchSignals has the signals that the server answers come there, from now on.
+// Windows has none that could ask for a reload; --watch does.
+func catchSignals() signals {
 	s := make(chan os.Signal, 2)
 	signal.Notify(s, os.Interrupt)
-	return nil, s
+	return signals{stops: s}
 }

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,6 +49,7 @@ type Listener struct {
 	feed     atomic.Pointer[Feed]
 	working  sync.WaitGroup // connections before they are given to a Feed
 
+	left    atomic.Bool     // Leave was called
 	context context.Context // ends with Close
 	stop    context.CancelFunc
 
@@ -81,7 +83,21 @@ func (l *Listener) Close() error {
 		}
 	}
 	l.mu.Unlock()
-	return l.socket.Close()
+	return l.closeSocket()
+}
+
+// Leave closes the socket only: connections that have been accepted go on as if
+// nothing had happened. It is called once, and Close afterwards.
+func (l *Listener) Leave() error {
+	l.left.Store(true)
+	return l.closeSocket()
+}
+
+func (l *Listener) closeSocket() error {
+	if err := l.socket.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil // by Leave
 }
 
 // Run accepts connections until Close, and returns when none of them is waiting
@@ -95,7 +111,7 @@ func (l *Listener) Run() {
 			l.accepted(socket)
 			continue
 		}
-		if l.isClosed() {
+		if l.left.Load() || l.isClosed() {
 			break
 		}
 		l.acceptFailed(err, &pause)

@@ -15,7 +15,7 @@ import (
 )
 
 // Admin is what the commands can ask of the process around a server, over a Unix
-// socket that only its user may open. Reload and Stop must be set.
+// socket that only its user may open. All of its functions must be set.
 type Admin struct {
 	// Socket is where to listen when the config does not say; "" for nowhere. It
 	// stands in a folder of its own. A server that cannot have it does without,
@@ -25,6 +25,9 @@ type Admin struct {
 	// one line for each fault; nothing has changed then. Its error is that it
 	// could not be tried.
 	Reload func(ctx context.Context) (faults []string, err error)
+	// Upgrade starts the program anew, which takes this process' place, and gives
+	// why it did not, when nothing has changed. Its error is as Reload's.
+	Upgrade func(ctx context.Context) (faults []string, err error)
 	// Stop begins to end the process as SIGTERM does, and returns at once.
 	Stop func()
 }
@@ -55,7 +58,14 @@ func (s *Server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Status()) })
 	mux.HandleFunc("GET /tunnels", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.liveTunnels()) })
 	mux.HandleFunc("DELETE /tunnels/{id}", s.closeTunnel)
-	mux.HandleFunc("POST /reload", s.adminReload)
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
+		faults, err := s.Admin.Reload(r.Context())
+		writeOutcome(w, faults, err, "the config was not reloaded, the old one keeps running")
+	})
+	mux.HandleFunc("POST /upgrade", func(w http.ResponseWriter, r *http.Request) {
+		faults, err := s.Admin.Upgrade(r.Context())
+		writeOutcome(w, faults, err, "the upgrade failed, the old process goes on as it was")
+	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) {
 		s.Admin.Stop()
 		writeJSON(w, http.StatusAccepted, status.Answer{})
@@ -68,13 +78,13 @@ func (s *Server) adminHandler() http.Handler {
 	return mux
 }
 
-func (s *Server) adminReload(w http.ResponseWriter, r *http.Request) {
-	faults, err := s.Admin.Reload(r.Context())
+// writeOutcome tells how something went that can be refused.
+func writeOutcome(w http.ResponseWriter, faults []string, err error, refused string) {
 	switch {
 	case err != nil:
 		writeJSON(w, http.StatusServiceUnavailable, status.Answer{Error: err.Error()})
 	case len(faults) > 0:
-		writeJSON(w, http.StatusUnprocessableEntity, status.Answer{Error: "the config was not reloaded, the old one keeps running", Faults: faults})
+		writeJSON(w, http.StatusUnprocessableEntity, status.Answer{Error: refused, Faults: faults})
 	default:
 		writeJSON(w, http.StatusOK, status.Answer{})
 	}

@@ -11,27 +11,34 @@ import (
 	"httpmaster/internal/socket"
 )
 
-// inheritedSocket is a listening socket that was open when the process started.
+// Socket is a listening socket that goes from one process to the next.
+type Socket struct {
+	// Key is the port's that had it in the process before; "" if that was no
+	// server of ours, and its address tells what it is for.
+	Key string `json:"key"`
+	// Foreign tells that the one that opened it first was none, who then also
+	// removes its file.
+	Foreign bool     `json:"foreign"`
+	File    *os.File `json:"-"` // its name is for the log
+}
+
+// inheritedSocket is one that was open when the process started.
 type inheritedSocket struct {
-	ln   net.Listener
-	name string // for the log
-	// key is the port's that had it in the process before; "" if something else
-	// opened it, and its address tells what it is for.
-	key string
+	Socket
+	ln net.Listener
 }
 
 // Inherit gives the server a listening socket that was open when the process
-// started: the first Apply takes it for the port with its address, instead of
-// opening one. What no port takes is closed then. name is for the log. key is
-// the Socket.Key of the process that handed it over, "" if that was no server.
-// The file is the server's from here on.
-func (s *Server) Inherit(file *os.File, name, key string) error {
-	defer file.Close()
-	ln, err := net.FileListener(file)
+// started: the first Apply takes it for the port that it suits, instead of
+// opening one. What no port takes is closed then. The file is the server's from
+// here on, which closes it.
+func (s *Server) Inherit(socket Socket) error {
+	defer socket.File.Close()
+	ln, err := net.FileListener(socket.File)
 	if err != nil {
-		return fmt.Errorf("the inherited descriptor %s is no listening stream socket: %w", name, err)
+		return fmt.Errorf("the inherited descriptor %s is no listening stream socket: %w", socket.File.Name(), err)
 	}
-	s.inherited = append(s.inherited, inheritedSocket{ln, name, key})
+	s.inherited = append(s.inherited, inheritedSocket{socket, ln})
 	return nil
 }
 
@@ -50,15 +57,18 @@ func (s *Server) takeInherited(p *port) (net.Listener, error) {
 		if p.private {
 			return ownPrivate(ln, p.address)
 		}
-		ln.SetUnlinkOnClose(found.key != "") // who made the file removes it
+		if found.Foreign {
+			return foreignUnix{ln}, nil
+		}
+		ln.SetUnlinkOnClose(true)
 	}
 	return found.ln, nil
 }
 
 // suits tells whether the socket is the one that p would open.
 func (i *inheritedSocket) suits(p *port) bool {
-	if i.key != "" || p.private { // whose mode only a server of ours has seen to
-		return i.key == p.key
+	if i.Key != "" || p.private { // whose mode only a server of ours has seen to
+		return i.Key == p.key
 	}
 	switch addr := i.ln.Addr().(type) {
 	case *net.UnixAddr:
@@ -78,14 +88,17 @@ func (i *inheritedSocket) suits(p *port) bool {
 // dropInherited closes the sockets that no port has taken.
 func (s *Server) dropInherited() {
 	for _, unused := range s.inherited {
-		if unused.key == "" {
+		if unused.Key == "" {
 			s.log.Warn("no port of the config listens on this inherited socket, it is closed",
-				"socket", unused.name, "address", unused.ln.Addr())
+				"socket", unused.File.Name(), "address", unused.ln.Addr())
 		}
 		unused.ln.Close()
 	}
 	s.inherited = nil
 }
+
+// foreignUnix is a Unix socket whose file is somebody else's.
+type foreignUnix struct{ *net.UnixListener }
 
 // inheritedTCP has its connections kept alive as those of sockets that the
 // server opens.
@@ -112,15 +125,8 @@ func (l inheritedTCP) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-// Socket is an open listening socket, to be handed over to the process that
-// takes this one's place.
-type Socket struct {
-	Key  string // for Inherit
-	File *os.File
-}
-
-// Sockets gives the sockets that are listened on; their files are copies, which
-// the caller closes.
+// Sockets gives the sockets that are listened on, for the process that takes
+// this one's place. Their files are copies, which the caller closes.
 func (s *Server) Sockets() ([]Socket, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +137,8 @@ func (s *Server) Sockets() ([]Socket, error) {
 			CloseSockets(list)
 			return nil, fmt.Errorf("cannot hand over port %s: %w", key, err)
 		}
-		list = append(list, Socket{key, file})
+		_, foreign := l.ln.(foreignUnix)
+		list = append(list, Socket{Key: key, Foreign: foreign, File: file})
 	}
 	return list, nil
 }

@@ -30,9 +30,11 @@ type listener struct {
 	front  *front.Listener
 	log    *slog.Logger
 	panics *atomic.Int64
-	state  atomic.Pointer[port]
-	srv    *http.Server
-	ending sync.WaitGroup // of the accept loops, and of servers that srv took the place of
+	// leaving: another process accepts the connections from now on.
+	leaving atomic.Bool
+	state   atomic.Pointer[port]
+	srv     *http.Server
+	ending  sync.WaitGroup // of the accept loops, and of servers that srv took the place of
 
 	alive context.Context // ends when these are to be cut off
 	cut   context.CancelFunc

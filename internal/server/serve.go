@@ -27,6 +27,10 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.Reset()
 		matches.Put(m)
 	}()
+	if l.leaving.Load() && r.Header["Upgrade"] == nil {
+		w.Header().Set("Connection", "close")
+		defer readRest(r.Body)
+	}
 	if p.service != nil {
 		p.service.ServeHTTP(w, r)
 		return

@@ -223,10 +223,7 @@ func (s *Server) Tunnels() *tunnel.Registry { return &s.tunnels }
 // until ctx is done; what is left then is cut off and ctx's error returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	if !s.stopped {
-		close(s.ending)
-	}
-	s.stopped = true
+	s.end()
 	listeners := s.listeners
 	s.listeners = nil
 	current := s.current

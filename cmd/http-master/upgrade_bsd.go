@@ -1,0 +1,12 @@
+//go:build unix && !linux
+
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// replaceStderr has standard error, of the whole process, go to f.
+func replaceStderr(f *os.File) error { return unix.Dup2(int(f.Fd()), int(os.Stderr.Fd())) }
