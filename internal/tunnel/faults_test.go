@@ -184,7 +184,7 @@ func (s *sessionServer) handle(t testing.TB, w http.ResponseWriter, r *http.Requ
 		ws.CloseNow()
 		return
 	}
-	stats, err := s.Open(s.ctx, ws, conn, Opening{Options: s.opts, Owner: owner, Client: "c", Hold: s.hold, Log: s.log, Leave: &s.leave,
+	stats, err := s.Open(s.ctx, ws, conn, &Opening{Options: s.opts, Owner: owner, Client: "c", Hold: s.hold, Log: s.log, Leave: &s.leave,
 		Moved: func(way string) {
 			select {
 			case s.moved <- way:

@@ -97,8 +97,8 @@ type hosted struct {
 // Open makes a session of ws, whose peer must have chosen its protocol, and conn,
 // and returns when it is over and both are closed, as Join does. That includes
 // the time in which the client is waited for.
-func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o Opening) (Stats, error) {
-	s := &hosted{session: newSession(conn, o.Options), Opening: o, sharer: sharer{user: o.Owner.User}}
+func (r *Sessions) Open(ctx context.Context, ws *Conn, conn net.Conn, o *Opening) (Stats, error) {
+	s := &hosted{session: newSession(conn, o.Options), Opening: *o, sharer: sharer{user: o.Owner.User}}
 	if s.sharer.user == "" {
 		s.sharer.client = o.Client
 	}
