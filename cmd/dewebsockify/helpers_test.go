@@ -61,7 +61,7 @@ func (s *tunnelServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cancel(s.stop)
 	}
 	if ws.CanResume() {
-		_, err = s.sessions.Open(ctx, ws, near, tunnel.Opening{Log: slog.New(slog.DiscardHandler)})
+		_, err = s.sessions.Open(ctx, ws, near, &tunnel.Opening{Log: slog.New(slog.DiscardHandler)})
 	} else {
 		_, err = tunnel.Join(ctx, ws, near, tunnel.Options{})
 	}
