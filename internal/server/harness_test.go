@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,19 +86,35 @@ func (r *running) apply(text string) error {
 	return r.srv.Apply(gen)
 }
 
+// Ports are taken from below the range from which the kernel takes those of
+// outgoing connections, and beside the one of the tests of whole programs, so
+// that nothing gets a port between the moment it is picked and that when it is
+// bound.
+const firstPort, portCount = 10000, 9000
+
+var nextPort = func() *atomic.Uint32 {
+	n := new(atomic.Uint32)
+	n.Store(rand.Uint32N(portCount))
+	return n
+}()
+
 // freePorts gives n loopback addresses that nothing listens on.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var addrs []string
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 200 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+int(nextPort.Add(1)%portCount)))
+		ln, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		defer ln.Close()
-		addrs = append(addrs, ln.Addr().String())
+		ln.Close()
+		if addrs = append(addrs, addr); len(addrs) == n {
+			return addrs
+		}
 	}
-	return addrs
+	t.Fatal("no free ports found")
+	return nil
 }
 
 // client makes a client whose every connection goes to addr, whatever the
