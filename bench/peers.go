@@ -210,17 +210,19 @@ func caddyConfig(program string) func(l *lab, s site, dir string, port int) (str
 	}
 }
 
-// certificate is http-master's ssl section, or nothing.
-func (l *lab) certificate(s site) string {
-	if !s.tls {
-		return ""
+// settings are those of http-master's port: room for all connections that a case
+// has, and a certificate where there is TLS.
+func (l *lab) settings(s site) string {
+	text := "    limits: {maxConnections: 30000}\n"
+	if s.tls {
+		text += fmt.Sprintf("    ssl: {cert: %q, key: %q}\n", l.cert, l.key)
 	}
-	return fmt.Sprintf("    ssl: {cert: %q, key: %q}\n", l.cert, l.key)
+	return text
 }
 
 func httpMasterConfig(l *lab, s site, dir string, port int) (string, []string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ports:\n  \"127.0.0.1:%d\":\n%s    router:\n", port, l.certificate(s))
+	fmt.Fprintf(&b, "ports:\n  \"127.0.0.1:%d\":\n%s    router:\n", port, l.settings(s))
 	names := hosts(s.rules)
 	if s.rules == 0 {
 		names = []string{"*"}
@@ -233,7 +235,7 @@ func httpMasterConfig(l *lab, s site, dir string, port int) (string, []string) {
 
 func tunnelConfig(l *lab, s site, dir string, port int) (string, []string) {
 	return l.httpMaster, []string{"--config", write(dir, "config.yaml",
-		fmt.Sprintf("ports:\n  \"127.0.0.1:%d\":\n%s    router:\n      \"*\": \"websockify -> %s\"\n", port, l.certificate(s), s.target))}
+		fmt.Sprintf("ports:\n  \"127.0.0.1:%d\":\n%s    router:\n      \"*\": \"websockify -> %s\"\n", port, l.settings(s), s.target))}
 }
 
 func haproxyTCPConfig(l *lab, s site, dir string, port int) (string, []string) {
